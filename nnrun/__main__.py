@@ -1,0 +1,6 @@
+"""Run nnrun as ``python -m nnrun``."""
+
+from nnrun.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands: options, help, what appears on the screen, exit codes."""

@@ -1,0 +1,1 @@
+"""What the user wrote: YAML with places, Keras's names, checked sections."""

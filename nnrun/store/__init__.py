@@ -1,0 +1,1 @@
+"""Runs on disk: directories, durable writes, locks."""
