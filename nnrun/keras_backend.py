@@ -1,0 +1,63 @@
+"""The one door through which Keras and TensorFlow are imported.
+
+Importing them takes seconds and prints native start-up noise to file descriptor 2, whatever the log level says.
+So every other file opens this door inside the function that needs it, and the noise goes to a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+_terminal: TextIO | None = None
+
+
+def load_keras() -> Any:
+    """Import Keras on TensorFlow, with the same settings on every machine.
+
+    Returns:
+        The ``keras`` module. A user's ``~/.keras/keras.json`` or environment changes neither the backend nor the
+        number format: the same specification gives the same bits.
+    """
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if _terminal is None:
+        divert_native_noise(None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other people's packages, at import; nothing a user could act on
+        keras = importlib.import_module("keras")
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.disable_traceback_filtering()
+    return keras
+
+
+def load_tensorflow() -> Any:
+    """Import TensorFlow (through Keras, so that the settings hold) and return the module."""
+    load_keras()
+    return importlib.import_module("tensorflow")
+
+
+def divert_native_noise(log: Path | None) -> None:
+    """Send what native code writes to file descriptor 2 to a file from now on.
+
+    ``sys.stderr`` keeps writing to where the descriptor pointed at first: messages of Python reach the user.
+
+    Args:
+        log: The file to append to; None discards the noise until a file is named.
+    """
+    global _terminal
+    if _terminal is None:
+        encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+        _terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace")
+        if sys.stderr is sys.__stderr__:
+            sys.stderr = _terminal
+    target = os.open(log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(target, 2)
+    os.close(target)
