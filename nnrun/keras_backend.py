@@ -44,6 +44,17 @@ def load_tensorflow() -> Any:
     return importlib.import_module("tensorflow")
 
 
+def start_session(seed: int) -> None:
+    """Begin as a fresh process would: automatic names start at ``dense``, all seeds are drawn from this one.
+
+    Args:
+        seed: For Python, NumPy and TensorFlow, as ``keras.utils.set_random_seed`` sets it.
+    """
+    keras = load_keras()
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(seed)
+
+
 def divert_native_noise(log: Path | None) -> None:
     """Send what native code writes to file descriptor 2 to a file from now on.
 

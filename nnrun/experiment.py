@@ -1,0 +1,398 @@
+"""The story of an experiment: train, evaluate, predict. Read this first."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from numpy.typing import NDArray
+
+from nnrun import __version__
+from nnrun.data.load import Data, Examples, load_data
+from nnrun.errors import ChangedError, DataError, RunError
+from nnrun.keras_backend import divert_native_noise, start_session
+from nnrun.model.build import InputShape, build_model, check_output, compile_model
+from nnrun.model.parts import make_part
+from nnrun.spec.load import Loaded, dump_spec, load_spec
+from nnrun.spec.schema import Spec
+from nnrun.store.run import Run, create_run, find_run, probe_directory, runs_directory
+from nnrun.training.checkpoint import assign_model, callback_states, model_arrays, training_arrays
+from nnrun.training.devices import Devices, choose_jit, prepare_devices
+from nnrun.training.engine import Engine
+from nnrun.training.feed import Feed, make_feed, target_form
+from nnrun.training.loop import Ending, Listener, Plan, Position, Row, Training
+
+CHECKPOINT_SECONDS = 5.0
+"""An epoch can take two milliseconds and a durable write twenty: this is how often one is made, at most."""
+
+Part = Literal["train", "validation", "test"]
+
+
+class Display(Listener, Protocol):
+    """What shows an experiment to the user."""
+
+    def notify(self, message: str) -> None:
+        """Something that takes long, or that is good to know."""
+
+    def warn(self, message: str) -> None:
+        """Something nobody must miss."""
+
+    def on_start(self, run: Run, facts: dict[str, Any]) -> None:
+        """The training begins; ``facts`` is what stands in ``run.json``."""
+
+    def on_result(self, run: Run, result: dict[str, Any]) -> None:
+        """The training is over; ``result`` is what stands in ``result.json``, or would, had it not been interrupted."""
+
+
+@dataclass
+class Prepared:
+    """A specification turned into a compiled model with its data on the device."""
+
+    loaded: Loaded
+    data: Data
+    model: Any
+    engine: Engine
+    devices: Devices
+    feeds: dict[str, Feed] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Spec:
+        return self.loaded.spec
+
+    def feed(self, part: Part) -> Feed:
+        """The examples of a part on the device, put there once."""
+        if part not in self.feeds:
+            self.feeds[part] = self._make_feed(self.examples(part))
+        return self.feeds[part]
+
+    def examples(self, part: Part) -> Examples:
+        """The examples of a part.
+
+        Raises:
+            DataError: The data has no such part.
+        """
+        examples: Examples | None = getattr(self.data, part)
+        if examples is None:
+            hint = "; set training.validation_split and train again" if part == "validation" else ""
+            raise DataError(f"{self.data.name} has no {part} examples{hint}")
+        return examples
+
+    def _make_feed(self, examples: Examples) -> Feed:
+        facts = self.data.facts
+        shape = self.model.output_shape
+        outputs = shape[-1] if isinstance(shape, tuple) else None
+        targets = target_form(self.spec.training.loss.name, facts.classes, outputs)
+        return make_feed(examples, divisor=facts.divisor, targets=targets, classes=facts.classes)
+
+
+def prepare(loaded: Loaded, notify: Callable[[str], None]) -> Prepared:
+    """Load the data, build and compile the model.
+
+    Raises:
+        DataError: The data cannot be had.
+        SpecError: A layer's shape does not fit, or Keras refuses a value.
+    """
+    spec = loaded.spec
+    data = load_data(
+        spec.data, seed=spec.seed, validation_split=spec.training.validation_split, notify=notify
+    )
+    devices, strategy = prepare_devices(spec.runtime)
+    start_session(spec.seed)
+    with strategy.scope():
+        model = build_model(spec.model, input_shapes(data.train, data.facts.divisor), loaded.place)
+        check_output(model, data.train.y.shape[1:], spec.model, loaded.place)
+        steps = math.ceil(len(data.train) / spec.training.batch_size) * spec.training.epochs
+        jit = choose_jit(spec.runtime, model, devices, steps)
+        compile_model(model, spec.training, jit_compile=jit, place=loaded.place)
+    prepared = Prepared(loaded, data, model, Engine(model, strategy), devices)
+    prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
+    return prepared
+
+
+def input_shapes(examples: Examples, divisor: float | None) -> dict[str, InputShape]:
+    """What the model's inputs receive; one unnamed array is called ``input``."""
+    arrays = examples.x if isinstance(examples.x, dict) else {"input": examples.x}
+    return {
+        name: InputShape(array.shape[1:], "int32" if array.dtype.kind in "iu" and divisor is None else "float32")
+        for name, array in arrays.items()
+    }
+
+
+def train(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    display: Display,
+    runs_dir: Path | None = None,
+    command: Sequence[str] = (),
+    interrupted: Callable[[], bool] = lambda: False,
+) -> tuple[Run, Ending]:
+    """Train what a specification describes and leave a run directory.
+
+    Args:
+        path: The specification.
+        overrides: ``a.b=VALUE`` and ``~a.b``.
+        display: Shows it to the user.
+        runs_dir: Where runs are kept; default ``$NNRUN_RUNS_DIR`` or ``runs``.
+        command: The command line, for the record.
+        interrupted: True as soon as the training should stop.
+
+    Returns:
+        The run, and how the training ended. An interrupted run has no result and can be continued.
+
+    Raises:
+        NnrunError: See ``errors.py``.
+    """
+    loaded = load_spec(path, overrides)
+    runs = runs_directory(runs_dir)
+    probe_directory(runs)
+    prepared = prepare(loaded, display.notify)
+    if prepared.data.warning:
+        display.warn(prepared.data.warning)
+    run = create_run(runs, loaded.spec.name, now=datetime.now())
+    divert_native_noise(run.native_log)
+    with run.lock():
+        facts = describe(prepared, overrides, command)
+        run.write_config(dump_spec(resolved_spec(prepared)))
+        run.write_facts(facts)
+        display.on_start(run, facts)
+        ending = run_training(prepared, run, display, interrupted)
+    return run, ending
+
+
+def run_training(
+    prepared: Prepared, run: Run, display: Display, interrupted: Callable[[], bool]
+) -> Ending:
+    """Train, keep the best model, score it on the test part, write the result."""
+    started = time.monotonic()
+    spec = prepared.spec
+    training = spec.training
+    callbacks = [make_part("callback", choice) for choice in training.callbacks]
+    recorder = Recorder(run, prepared.model, callbacks, display)
+    plan = Plan(training.epochs, training.batch_size, spec.seed, training.shuffle, training.monitor)
+    validation = prepared.feed("validation") if prepared.data.validation is not None else None
+    ending = Training(
+        prepared.model, prepared.engine, prepared.feed("train"), validation, plan, callbacks, recorder, interrupted
+    ).run()
+    kept = recorder.keep(best=validation is not None)
+    result = summarise(prepared, ending, recorder.rows, kept, seconds=time.monotonic() - started)
+    if ending.reason != "interrupted":
+        run.write_result(result)
+    display.on_result(run, result)
+    return ending
+
+
+@dataclass
+class Recorder:
+    """Writes the run while it is trained, and passes on to the display what it is told.
+
+    Args:
+        run: Where to write.
+        model: The model that is trained.
+        callbacks: Its Keras callbacks, whose memory is part of a checkpoint.
+        display: What shows it.
+    """
+
+    run: Run
+    model: Any
+    callbacks: list[Any]
+    display: Display
+    rows: list[Row] = field(default_factory=list)
+    best: dict[str, NDArray[Any]] | None = None
+    position: Position = field(default_factory=Position)
+    _written: float = field(default_factory=time.monotonic)
+    _sequence: int = 0
+
+    def on_steps(self, epoch: int, done: int, total: int) -> None:
+        self.display.on_steps(epoch, done, total)
+
+    def on_epoch(self, row: Row, position: Position) -> None:
+        self.rows.append(row)
+        self.run.append_row(row)
+        if position.best_epoch == row["epoch"]:
+            self.best = model_arrays(self.model)
+        if time.monotonic() - self._written > CHECKPOINT_SECONDS:
+            self._checkpoint(position)
+        self.display.on_epoch(row, position)
+
+    def on_stop(self, position: Position) -> None:
+        self._checkpoint(position)
+        self.display.on_stop(position)
+
+    def keep(self, *, best: bool) -> dict[str, Any]:
+        """Leave the model that counts: the best epoch's, or the last one's where nothing was validated.
+
+        Returns:
+            What was kept: ``{"weights": "best", "epoch": 7}``.
+        """
+        chosen = best and self.best is not None
+        if chosen and self.best is not None:
+            assign_model(self.model, self.best, "the best epoch's weights")
+        kept = {
+            "weights": "best" if chosen else "last",
+            "epoch": self.position.best_epoch if chosen else self.position.epoch,
+        }
+        self.run.write_best(kept, model_arrays(self.model))
+        self.run.write_model(self.model.save)
+        return kept
+
+    def _checkpoint(self, position: Position) -> None:
+        self.position = position
+        self._sequence += 1
+        header = {
+            "epoch": position.epoch,
+            "step": position.step,
+            "best_epoch": position.best_epoch,
+            "best_value": position.best_value,
+            "rows": len(self.rows),
+            "callbacks": callback_states(self.callbacks),
+        }
+        self.run.write_checkpoint(self._sequence, header, training_arrays(self.model))
+        if self.best is not None:
+            self.run.write_best({"weights": "best", "epoch": position.best_epoch}, self.best)
+        self._written = time.monotonic()
+
+
+def summarise(
+    prepared: Prepared, ending: Ending, rows: Sequence[Row], kept: dict[str, Any], *, seconds: float
+) -> dict[str, Any]:
+    """What ``result.json`` holds."""
+    best = ending.position.best_epoch
+    result: dict[str, Any] = {
+        "status": "finished",
+        "reason": ending.reason,
+        "epochs": ending.position.epoch,
+        "monitor": prepared.spec.training.monitor,
+        "best": rows[best - 1] if best else None,
+        "final": rows[-1] if rows else None,
+        "model": kept,
+        "seconds": round(seconds, 3),
+    }
+    if prepared.data.test is not None:
+        result["test"] = prepared.engine.evaluate(prepared.feed("test"), prepared.spec.training.batch_size)
+    return result
+
+
+def evaluate(reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None) -> tuple[Run, dict[str, Any]]:
+    """Score a run's model on a part of its data.
+
+    Args:
+        reference: A run: path, id, unique prefix or ``latest``.
+        part: Which examples.
+        display: Shows it to the user.
+        runs_dir: Where runs are kept.
+
+    Returns:
+        The run, and ``{"part", "examples", "model", "scores"}``, also written to ``evaluation/<part>/scores.json``.
+    """
+    run, prepared, kept = reopen(reference, display, runs_dir)
+    feed = prepared.feed(part)
+    scores = prepared.engine.evaluate(feed, prepared.spec.training.batch_size)
+    report = {"part": part, "examples": feed.count, "data": prepared.data.name, "model": kept, "scores": scores}
+    run.write_evaluation(part, "scores.json", report)
+    return run, report
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's outputs for the examples of a part.
+
+    Args:
+        part: Which examples.
+        outputs: Of shape (n, ...).
+        targets: Class indices of shape (n,), or numbers.
+        class_names: For classes.
+        classes: Whether the targets are classes.
+    """
+
+    part: Part
+    outputs: NDArray[Any]
+    targets: NDArray[Any]
+    class_names: tuple[str, ...] | None
+    classes: int | None
+
+
+def predict(reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None) -> tuple[Run, Predictions]:
+    """The outputs of a run's model for a part of its data."""
+    run, prepared, _ = reopen(reference, display, runs_dir)
+    (outputs,) = prepared.engine.predict(prepared.feed(part), prepared.spec.training.batch_size)
+    data = prepared.data
+    return run, Predictions(part, outputs, prepared.examples(part).y, data.class_names, data.facts.classes)
+
+
+def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run, Prepared, dict[str, Any]]:
+    """Rebuild a run's model from its configuration and give it the weights that were kept.
+
+    Raises:
+        RunError: There is no such run, or it holds no weights, or they are damaged.
+        ChangedError: The data is not what the run was trained on.
+    """
+    run = find_run(reference, runs_directory(runs_dir))
+    recorded = run.facts()["data"]
+    prepared = prepare(load_spec(run.config_path), display.notify)
+    if prepared.data.fingerprint != recorded["fingerprint"]:
+        raise ChangedError(
+            f"the data is not what {run.id} was trained on: then {recorded['name']} ({recorded['fingerprint'][:19]}...), "
+            f"now {prepared.data.name} ({prepared.data.fingerprint[:19]}...)"
+        )
+    header, arrays = run.read_best()
+    assign_model(prepared.model, arrays, f"the checkpoint of {run.id}")
+    return run, prepared, {"weights": header["weights"], "epoch": header["epoch"]}
+
+
+def resolved_spec(prepared: Prepared) -> Spec:
+    """The specification with what was chosen for ``auto`` written in."""
+    runtime = prepared.spec.runtime.model_copy(
+        update={"jit_compile": bool(prepared.model.jit_compile), "device": prepared.devices.device}
+    )
+    return prepared.spec.model_copy(update={"runtime": runtime})
+
+
+def describe(prepared: Prepared, overrides: Sequence[str], command: Sequence[str]) -> dict[str, Any]:
+    """What ``run.json`` holds: everything that is known before the first step."""
+    spec, data, model = prepared.spec, prepared.data, prepared.model
+    return {
+        "name": spec.name,
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": list(command),
+        "overrides": list(overrides),
+        "seed": spec.seed,
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "train": len(data.train),
+            "validation": len(data.validation) if data.validation is not None else 0,
+            "test": len(data.test) if data.test is not None else 0,
+            "classes": data.facts.classes,
+            "divisor": data.facts.divisor,
+        },
+        "model": {"parameters": model.count_params(), "layers": len(spec.model.layers)},
+        "training": {
+            "epochs": spec.training.epochs,
+            "batch_size": spec.training.batch_size,
+            "steps_per_epoch": math.ceil(len(data.train) / spec.training.batch_size),
+            "monitor": spec.training.monitor,
+            "jit_compile": bool(model.jit_compile),
+        },
+        "devices": prepared.devices.facts(),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide the bits."""
+    packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {
+        "nnrun": __version__,
+        "python": platform.python_version(),
+        **packages,
+        "platform": f"{sys.platform} {platform.machine()}",
+    }

@@ -1,0 +1,217 @@
+"""From the model section to a Keras model: layers in a row, or a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from nnrun.errors import Place, Problem, SpecError
+from nnrun.keras_backend import load_keras
+from nnrun.model.parts import make_part
+from nnrun.model.shapes import explain_misfit, shape_text
+from nnrun.spec.schema import Choice, ModelSection, TrainingSection
+
+PlaceOf = Callable[..., Place | None]
+"""Finds where a path of the specification stands in its text: ``place("model", "layers", 1)``."""
+
+
+@dataclass(frozen=True)
+class InputShape:
+    """What one input of the model receives.
+
+    Args:
+        shape: Of one example, without the batch dimension.
+        dtype: ``int32`` for indices, else ``float32``.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+def build_model(section: ModelSection, inputs: Mapping[str, InputShape], place: PlaceOf) -> Any:
+    """Build the Keras model that a specification describes.
+
+    Layers in a row give a ``keras.Sequential``; any ``inputs``, several inputs or named outputs give a functional
+    ``keras.Model``. Every layer is made before the first one is built, as in a Keras program, so that seeds are drawn
+    in the same order.
+
+    Args:
+        section: The model section.
+        inputs: The data's inputs by name, in order.
+        place: Finds where a layer stands, for messages.
+
+    Returns:
+        A built, uncompiled ``keras.Model``.
+
+    Raises:
+        SpecError: A value that Keras refuses, or a shape that does not fit, at the layer's line.
+    """
+    builder = _Builder(section, inputs, place)
+    return builder.graph() if builder.is_graph else builder.row()
+
+
+class _Builder:
+    """Builds one model; remembers where its layers stand."""
+
+    def __init__(self, section: ModelSection, inputs: Mapping[str, InputShape], place: PlaceOf) -> None:
+        self.section = section
+        self.place = place
+        self.keras = load_keras()
+        self.inputs = self._make_inputs(inputs)
+        self.layers = {
+            index: self._make_layer(index, choice)
+            for index, choice in enumerate(section.layers)
+            if choice.name != "Input"
+        }
+
+    @property
+    def is_graph(self) -> bool:
+        wired = any("inputs" in choice.arguments for choice in self.section.layers)
+        return wired or len(self.inputs) > 1 or self.section.outputs is not None
+
+    def row(self) -> Any:
+        """The layers one after the other, as ``keras.Sequential``."""
+        (tensor,) = self.inputs.values()
+        try:
+            return self.keras.Sequential([tensor, *self.layers.values()])
+        except Exception:
+            for index in self.layers:  # once more, one at a time, to learn which layer it was
+                tensor = self._call(index, tensor)
+            raise
+
+    def graph(self) -> Any:
+        """The layers wired by their ``inputs``, as a functional ``keras.Model``."""
+        tensors = dict(self.inputs)
+        latest = next(reversed(tensors.values()))
+        for index, layer in self.layers.items():
+            sources = self.section.layers[index].arguments.get("inputs")
+            if isinstance(sources, str):
+                sources = [sources]
+            arriving = [tensors[name] for name in sources] if sources else [latest]
+            latest = self._call(index, arriving[0] if len(arriving) == 1 else arriving)
+            tensors[layer.name] = latest
+        outputs = [tensors[name] for name in self.section.outputs or []] or [latest]
+        given = next(iter(self.inputs.values())) if len(self.inputs) == 1 else self.inputs
+        return self.keras.Model(given, outputs[0] if len(outputs) == 1 else outputs)
+
+    def _make_inputs(self, inputs: Mapping[str, InputShape]) -> dict[str, Any]:
+        """One ``keras.Input`` for each of the data's inputs, under the names that the specification gives them."""
+        declared = {
+            index: choice for index, choice in enumerate(self.section.layers) if choice.name == "Input"
+        }
+        if declared and len(declared) != len(inputs):
+            self._refuse(
+                next(iter(declared)), f"the data has {len(inputs)} input(s), here are {len(declared)} Input layers"
+            )
+        names = self.section.inputs or list(inputs)
+        tensors = {}
+        for (index, choice), name, facts in zip(
+            list(declared.items()) or [(0, Choice(""))] * len(inputs), names, inputs.values(), strict=True
+        ):
+            self._check_declared(index, choice, facts)
+            name = choice.arguments.get("name", name)
+            tensors[name] = self.keras.Input(facts.shape, dtype=facts.dtype, name=name)
+        return tensors
+
+    def _check_declared(self, index: int, choice: Choice, facts: InputShape) -> None:
+        shape = choice.arguments.get("shape")
+        if shape is not None and tuple(shape) != facts.shape:
+            self._refuse(
+                index,
+                f"the data's examples have the shape {list(facts.shape)}, not {list(shape)}; "
+                "correct it, or leave the Input layer out",
+                "shape",
+            )
+
+    def _make_layer(self, index: int, choice: Choice) -> Any:
+        arguments = {name: value for name, value in choice.arguments.items() if name != "inputs"}
+        try:
+            return make_part("layer", Choice(choice.name, arguments))
+        except Exception as error:
+            self._refuse(index, _reason(error))
+
+    def _call(self, index: int, tensor: Any) -> Any:
+        try:
+            return self.layers[index](tensor)
+        except Exception as error:
+            self._refuse(index, explain_misfit(self.layers[index], tensor, _reason(error)))
+
+    def _refuse(self, index: int, message: str, *argument: str) -> NoReturn:
+        choice = self.section.layers[index]
+        path = ".".join([f"model.layers[{index}]", choice.name, *argument])
+        place = self.place("model", "layers", index, choice.name, *argument)
+        raise SpecError([Problem(message, path, place)])
+
+
+def compile_model(model: Any, section: TrainingSection, *, jit_compile: bool, place: PlaceOf) -> None:
+    """Give the model its loss, optimizer and metrics.
+
+    Args:
+        model: What :func:`build_model` made.
+        section: The training section.
+        jit_compile: Whether its steps are compiled with XLA.
+        place: Finds where a value stands, for messages.
+
+    Raises:
+        SpecError: A value that Keras refuses.
+    """
+    made = {
+        "optimizer": _make_at(("training", "optimizer"), place, lambda: make_optimizer(section)),
+        "loss": _make_at(("training", "loss"), place, lambda: make_part("loss", section.loss)),
+        "metrics": [
+            _make_at(("training", "metrics", i), place, lambda choice=choice: make_part("metric", choice))
+            for i, choice in enumerate(section.metrics)
+        ],
+    }
+    model.compile(**made, jit_compile=jit_compile)
+
+
+def make_optimizer(section: TrainingSection) -> Any:
+    """The optimizer with the learning rate that stands beside it."""
+    rate = section.learning_rate
+    if rate is None:
+        return make_part("optimizer", section.optimizer)
+    value = make_part("schedule", rate) if isinstance(rate, Choice) else rate
+    return make_part(
+        "optimizer", Choice(section.optimizer.name, section.optimizer.arguments | {"learning_rate": value})
+    )
+
+
+def check_output(model: Any, targets: tuple[int, ...], section: ModelSection, place: PlaceOf) -> None:
+    """Refuse a model whose output cannot be held against the targets.
+
+    Args:
+        model: A model with one output.
+        targets: The shape of one target: ``()`` for a class index or a number, ``(classes,)`` for one-hot.
+        section: The model section, for the place of the last layer.
+        place: Finds where a layer stands.
+
+    Raises:
+        SpecError: The output has more dimensions than a row of numbers for each example.
+    """
+    shape = model.output_shape
+    if not isinstance(shape, tuple) or len(shape) <= max(2, 1 + len(targets)):
+        return
+    index = len(section.layers) - 1
+    name = section.layers[index].name
+    message = (
+        f"gives {shape_text(shape)}, but there is one target for each example; "
+        "put Flatten (or a pooling layer) before it, so that it gives (batch, values)"
+    )
+    raise SpecError(
+        [Problem(message, f"model.layers[{index}].{name}", place("model", "layers", index, name))]
+    )
+
+
+def _make_at(path: tuple[str | int, ...], place: PlaceOf, make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except Exception as error:
+        text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+        raise SpecError([Problem(_reason(error), text, place(*path))]) from error
+
+
+def _reason(error: Exception) -> str:
+    """Keras's message as one line."""
+    return " ".join(str(error).split()) or type(error).__name__

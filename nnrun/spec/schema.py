@@ -1,0 +1,157 @@
+"""The sections of a specification as pydantic models: keys, types, ranges, defaults.
+
+The models know nothing of Keras's names: ``check.py`` holds those against the catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The one grammar: *a name, or a name with arguments* (``relu``, ``{Dense: {units: 64}}``).
+
+    Args:
+        name: A name of Keras's or nnrun's.
+        arguments: Plain values as written; nested choices stay in their YAML form (a name, or a map of one).
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: Any) -> Choice:
+        """Read a choice from its YAML form.
+
+        Raises:
+            ValueError: It is neither a name nor a map of one name to its arguments.
+        """
+        if isinstance(value, Choice):
+            return value
+        if isinstance(value, str) and value:
+            return cls(value)
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, arguments),) = value.items()
+            if arguments is None:
+                return cls(name)
+            if isinstance(arguments, dict):
+                return cls(name, arguments)
+            raise ValueError(
+                f"the arguments of {name} are a map, such as {{{name}: {{argument: value}}}}; found {arguments!r}"
+            )
+        if isinstance(value, dict) and value:
+            keys = ", ".join(str(key) for key in value)
+            raise ValueError(
+                f"expected one name with its arguments, found {len(value)} keys ({keys}); "
+                "indent the arguments under the name, or write {Name: {argument: value}}"
+            )
+        raise ValueError(f"expected a name, or a name with arguments; found {describe(value)}")
+
+    def plain(self) -> str | dict[str, Any]:
+        """The YAML form, as short as it can be."""
+        return {self.name: self.arguments} if self.arguments else self.name
+
+
+def describe(value: Any) -> str:
+    """A value in the words of an error message: ``nothing``, ``a list``, ``3 (a whole number)``."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return f"{str(value).lower()} (a truth value)"
+        case int():
+            return f"{_shorten(str(value))} (a whole number)"
+        case float():
+            return f"{value} (a number)"
+        case str():
+            return f"{_shorten(repr(value))} (text)"
+        case list():
+            return "a list"
+        case dict():
+            return "a map"
+    return type(value).__name__
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+Chosen = Annotated[Choice, BeforeValidator(Choice.parse), PlainSerializer(Choice.plain)]
+"""A pydantic field that holds a :class:`Choice`."""
+
+
+class Section(BaseModel):
+    """A section: unknown keys are refused, types are strict, values never change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+
+class DataSection(Section):
+    """Where the examples come from."""
+
+    source: Chosen = Field(description="A built-in data set by name, or a kind of file with its arguments.")
+    fallback: Literal["digits"] | None = Field(
+        None, description="What to train on when a source that must be downloaded cannot be had."
+    )
+
+
+class ModelSection(Section):
+    """The layers, in a row or as a graph."""
+
+    layers: list[Chosen] = Field(min_length=1, description="The layers, from input to output.")
+    inputs: list[str] | None = Field(None, description="Names for the data's inputs; default: [input].")
+    outputs: list[str] | None = Field(None, description="Names of the output layers; default: the last layer.")
+
+
+class TrainingSection(Section):
+    """How the model learns."""
+
+    loss: Chosen = Field(description="A Keras loss.")
+    optimizer: Chosen = Field(Choice("adam"), description="A Keras optimizer.")
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Chosen | None = Field(
+        None, description="A number or a schedule; default: the optimizer's own."
+    )
+    metrics: list[Chosen] = Field([], description="Keras metrics, reported beside the loss.")
+    epochs: int = Field(10, ge=1, le=1_000_000_000, description="Passes over the training examples.")
+    batch_size: int = Field(32, ge=1, le=2**31 - 1, description="Examples in a step.")
+    shuffle: bool = Field(True, description="A new order every epoch, from seed and epoch alone.")
+    validation_split: float = Field(
+        0.0, ge=0, lt=1, description="The part of the training examples held out for validation."
+    )
+    monitor: str = Field(
+        "auto", description="The value that says which epoch is best; auto: val_loss, or loss without validation."
+    )
+    callbacks: list[Chosen] = Field([], description="Keras callbacks.")
+
+
+class RuntimeSection(Section):
+    """What the training runs on; chosen by nnrun unless given."""
+
+    device: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where the steps run.")
+    strategy: Literal["none", "mirrored"] = Field("none", description="How the steps are spread over devices.")
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
+        "auto", description="Threads for one operation; auto: one per core."
+    )
+    deterministic: bool = Field(True, description="Only operations that give the same bits every time.")
+    jit_compile: Literal["auto"] | bool = Field("auto", description="Compile the steps with XLA.")
+
+
+class Spec(Section):
+    """A whole specification."""
+
+    name: str = Field("", max_length=100, description="The name of the experiment; default: the file's stem.")
+    description: str = Field("", description="What it is for.")
+    tags: list[str] = Field([], description="Words to find it by.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seeds weights, order of examples, split and dropout.")
+    data: DataSection
+    model: ModelSection
+    training: TrainingSection
+    runtime: RuntimeSection = RuntimeSection()
+
+    def plain(self) -> dict[str, Any]:
+        """The specification as plain values, every default written."""
+        return self.model_dump(mode="python")

@@ -1,0 +1,137 @@
+"""Compiled training, evaluation and prediction: many steps in one call.
+
+``Model.fit`` pays about a millisecond of Python for every step. Here the data lies on the device and a
+``tf.while_loop`` over rows of an index matrix runs the model's own public ``train_step`` without leaving the compiled
+function. The batch dimension stays dynamic, as in ``fit``: a static one is folded into other arithmetic, which rounds
+differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnrun.keras_backend import load_tensorflow
+from nnrun.training.devices import is_slow_in_xla_loop
+from nnrun.training.feed import Feed, index_matrix
+
+Steps = Callable[[Any, int, int], None]
+"""Runs steps ``first .. first + count - 1`` of an index matrix, an int32 array or tensor of shape (steps, batch)."""
+
+
+class Engine:
+    """The compiled steps of one compiled Keras model.
+
+    Args:
+        model: A built and compiled ``keras.Model``.
+        strategy: A ``tf.distribute.Strategy``; each replica takes its share of every step's rows.
+    """
+
+    def __init__(self, model: Any, strategy: Any = None) -> None:
+        tf = load_tensorflow()
+        self._tf = tf
+        self._model = model
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._evaluations: dict[int, tuple[Feed, Steps]] = {}
+
+    def build(self, feed: Feed, batch_size: int) -> None:
+        """Make the variables of the optimizer, the loss and the metrics, from the shapes of a first batch."""
+        batch = feed.batch(self._tf.range(min(batch_size, feed.count)))
+        with self._strategy.scope():
+            self._model._symbolic_build(data_batch=batch)  # as Keras does in fit; there is no public name for it
+            self._model.optimizer.build(self._model.trainable_variables)
+
+    def training(self, feed: Feed) -> Steps:
+        """Compile the training steps on a feed."""
+        return self._compile(feed, self._model.train_step)
+
+    def evaluate(self, feed: Feed, batch_size: int) -> dict[str, float]:
+        """Loss and metrics over every example of a feed, the last smaller batch too.
+
+        Args:
+            feed: What to evaluate on. Its steps are compiled once.
+            batch_size: Examples in a step.
+        """
+        if id(feed) not in self._evaluations:
+            self._evaluations[id(feed)] = feed, self._compile(feed, self._model.test_step)
+        steps = self._evaluations[id(feed)][1]
+        self._model.reset_metrics()
+        for matrix in index_matrix(np.arange(feed.count, dtype=np.int32), batch_size):
+            if len(matrix):
+                steps(matrix, 0, len(matrix))
+        return self.metrics()
+
+    def predict(self, feed: Feed, batch_size: int) -> list[NDArray[Any]]:
+        """The model's outputs for every example of a feed.
+
+        Returns:
+            For each of the model's outputs an array of shape (n, ...).
+        """
+        tf, model = self._tf, self._model
+
+        def step(rows: Any) -> list[Any]:
+            return list(tf.nest.flatten(model.predict_step(feed.batch(rows))))
+
+        signature = [tf.TensorSpec([None, None], tf.int32)]
+
+        @tf.function(jit_compile=model.jit_compile, autograph=False, input_signature=signature)
+        def run(order: Any) -> Any:
+            return tf.map_fn(step, order, fn_output_signature=[output.dtype for output in model.outputs])
+
+        parts = []
+        for matrix in index_matrix(np.arange(feed.count, dtype=np.int32), batch_size):
+            if len(matrix):
+                outputs = [output.numpy() for output in run(tf.constant(matrix))]  # each (steps, batch, ...)
+                parts.append([output.reshape(-1, *output.shape[2:]) for output in outputs])
+        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+    def wait(self) -> None:
+        """Return when all the steps that were begun are done."""
+        self._model.optimizer.iterations.numpy()
+
+    def metrics(self) -> dict[str, float]:
+        """Loss and metrics as they stand."""
+        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+
+    def _compile(self, feed: Feed, step_on_batch: Callable[[Any], Any]) -> Steps:
+        tf, strategy = self._tf, self._strategy
+        jit = self._model.jit_compile
+        fused = not (jit and is_slow_in_xla_loop(self._model))
+        if not fused:
+            # XLA computes convolutions inside a loop by other, slow code. Compiled step by step they are what fit runs.
+            step_on_batch = tf.function(step_on_batch, jit_compile=True, autograph=False, reduce_retracing=True)
+
+        def step_on_rows(rows: Any) -> None:
+            step_on_batch(feed.batch(_share(tf, strategy, rows)))
+
+        signature = [
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.int32),
+        ]
+
+        @tf.function(jit_compile=jit and fused, autograph=False, input_signature=signature)
+        def run(order: Any, first: Any, count: Any) -> None:
+            def step(i: Any) -> Any:
+                strategy.run(step_on_rows, args=(order[i],))
+                return i + 1
+
+            tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)
+
+        def steps(order: Any, first: int, count: int) -> None:
+            run(tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
+
+        return steps
+
+
+def _share(tf: Any, strategy: Any, rows: Any) -> Any:
+    """The rows of this replica: its contiguous share, all of them where there is one replica."""
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return rows
+    rank = tf.distribute.get_replica_context().replica_id_in_sync_group
+    size = tf.shape(rows)[0] // replicas
+    return rows[rank * size : (rank + 1) * size]
