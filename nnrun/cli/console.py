@@ -1,0 +1,130 @@
+"""What appears on the screen besides a training: error frames, messages, tables.
+
+Results go to standard output, everything else to standard error. Rich honours ``NO_COLOR`` and plain terminals.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nnrun.errors import NnrunError, Place, Problem, SpecError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+CONTEXT_LINES = 1
+"""Lines of the source that are shown before the one with the problem."""
+
+LONGEST_LINE = 160
+"""A source line is cut to this many characters around the problem."""
+
+
+def messages() -> Console:
+    """The console of standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def results() -> Console:
+    """The console of standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value as one line on standard output; what is not finite becomes text."""
+    print(json.dumps(finite(value), ensure_ascii=False), flush=True)  # noqa: T201
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and infinities as text: JSON has no numbers for them."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    return value
+
+
+def print_error(error: NnrunError, closing: str = "Nothing was trained.") -> None:
+    """Show an expected error: its problems with their lines, then what it means."""
+    console = messages()
+    if not isinstance(error, SpecError):
+        console.print(_line("error: ", str(error)))
+        return
+    for problem in error.problems:
+        console.print(problem_text(problem))
+    count = len(error.problems)
+    where = f" in {printable(error.name)}" if error.name else ""
+    console.print(f"{count} problem{'s' if count > 1 else ''}{where}. {closing}".rstrip())
+
+
+def problem_text(problem: Problem) -> Text:
+    """A problem in one line and, under it, the source with the place marked."""
+    from rich.text import Text
+
+    text = Text()
+    if problem.place:
+        text.append(f"{printable(str(problem.place))}  ", "bold")
+    if problem.path:
+        text.append(f"{printable(problem.path)}: ", "cyan")
+    text.append(printable(problem.message))
+    if problem.place:
+        for line in _frame(problem.place):
+            text.append(f"\n{line}", "bold red" if line.lstrip().startswith("^") else "dim")
+    return text
+
+
+def _frame(place: Place) -> Iterable[str]:
+    """The lines around a place, and a row of marks under it."""
+    width = len(str(place.line))
+    for number in range(place.line - CONTEXT_LINES, place.line + 1):
+        line = place.source.line(number)
+        if line is None:
+            continue
+        start = max(0, place.column - LONGEST_LINE // 2) if len(line) > LONGEST_LINE else 0
+        pointer = ">" if number == place.line else " "
+        yield f" {pointer} {number:>{width}} │ {printable(line[start : start + LONGEST_LINE])}"
+        if number == place.line:
+            marks = max(1, min(place.end_column, len(line) + 1) - place.column)
+            yield f"   {'':{width}} │ {'':{place.column - 1 - start}}{'^' * min(marks, LONGEST_LINE)}".replace(
+                "│", " "
+            )
+
+
+def printable(text: str) -> str:
+    """The text with control and direction-changing characters escaped, so that no file can repaint the screen."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def _line(start: str, message: str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((start, "bold red"), printable(message))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
+    """A plain table, numbers to the right."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def is_terminal() -> bool:
+    """Whether standard error is a terminal that a moving display can be drawn on."""
+    return sys.stderr.isatty() and messages().is_terminal

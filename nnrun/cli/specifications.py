@@ -1,0 +1,93 @@
+"""Commands that read a specification without training it: ``validate``, ``config``, ``summary``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnrun.cli.app import command
+from nnrun.cli.trainings import Config, Json, Overrides, RunsDir, run_or_config
+from nnrun.errors import SpecError
+
+
+@command(epilog="Example: nnrun validate configs/*.yaml")
+def validate(
+    configs: Annotated[list[Path], typer.Argument(help="Specifications: YAML files.", metavar="CONFIG...")],
+    build: Annotated[bool, typer.Option("--build", help="Also build the model, to check the shapes.")] = False,
+    json: Json = False,
+) -> None:
+    """Find all mistakes in specifications, without TensorFlow and in a moment."""
+    from nnrun.cli.console import print_error, print_json
+    from nnrun.spec.load import load_spec
+
+    failed = False
+    for config in configs:
+        problems: list[str] = []
+        try:
+            loaded = load_spec(config)
+            if build:
+                from nnrun.model.summary import build_from_facts
+
+                build_from_facts(loaded)
+        except SpecError as error:
+            failed = True
+            problems = [str(problem) for problem in error.problems]
+            if not json:
+                print_error(error, "")
+        if json:
+            print_json({"config": str(config), "valid": not problems, "problems": problems})
+        elif not problems:
+            typer.echo(f"{config}: valid")
+    if failed:
+        raise typer.Exit(SpecError.exit_code)
+
+
+@command(epilog="Example: nnrun config configs/mnist.yaml training.epochs=3 --origin")
+def config(
+    config: Config,
+    overrides: Overrides = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Show where each value comes from.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the resolved specification, every default written."""
+    from nnrun.cli.console import print_json
+    from nnrun.spec.load import dump_spec, load_spec, origins
+    from nnrun.spec.source import path_text
+
+    loaded = load_spec(config, overrides or [])
+    if origin:
+        found = {path_text(path): where for path, where in origins(loaded).items()}
+        if json:
+            print_json(found)
+            return
+        width = max(map(len, found), default=0)
+        for path, where in found.items():
+            typer.echo(f"{path:{width}}  {where}")
+    elif json:
+        print_json(loaded.spec.plain())
+    else:
+        typer.echo(dump_spec(loaded.spec), nl=False)
+
+
+@command(epilog="Example: nnrun summary configs/mnist.yaml")
+def summary(
+    config: Annotated[str, typer.Argument(help="A specification or a run.", metavar="CONFIG|RUN")],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+) -> None:
+    """Show the layers with their shapes and parameters, and the memory they take."""
+    from nnrun.cli.console import print_json, results
+    from nnrun.model.summary import build_from_facts, describe_model, summary_lines
+    from nnrun.spec.load import load_spec
+
+    found = run_or_config(config, runs_dir)
+    loaded = load_spec(found if isinstance(found, Path) else found.config_path, overrides or [])
+    model = build_from_facts(loaded)
+    if json:
+        print_json(describe_model(model, loaded.spec.training))
+        return
+    for line in summary_lines(model, loaded.spec.training):
+        results().print(line, markup=False)

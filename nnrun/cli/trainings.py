@@ -1,0 +1,172 @@
+"""Commands that run a model: ``train``, ``evaluate``, ``predict``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnrun.cli.app import command
+
+if TYPE_CHECKING:
+    from nnrun.experiment import Display, Part, Predictions
+    from nnrun.store.run import Run
+
+Config = Annotated[Path, typer.Argument(help="A specification: a YAML file.", metavar="CONFIG", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Changes for this time: a.b=VALUE sets, ~a.b removes.", metavar="[a.b=VALUE]...", show_default=False
+    ),
+]
+RunName = Annotated[str, typer.Argument(help="A run: path, id, unique prefix, or latest.", metavar="RUN")]
+RunsDir = Annotated[
+    Path | None, typer.Option(help="Where runs are kept; default: $NNRUN_RUNS_DIR, or runs.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings, and the run's path at the end.")]
+Examples = Annotated[str, typer.Option("--on", help="Which examples: test, validation or train.")]
+
+
+@command("Nothing was trained.", epilog="Example: nnrun train configs/mnist.yaml training.epochs=3 seed=1")
+def train(
+    config: Config, overrides: Overrides = None, runs_dir: RunsDir = None, json: Json = False, quiet: Quiet = False
+) -> None:
+    """Train a network and leave everything about it in runs/<id>.
+
+    Ctrl-C once stops after the steps that are under way and keeps what was learned; twice stops at once.
+    """
+    from nnrun import experiment
+
+    stop = StopSignals()
+    _, ending = experiment.train(
+        config,
+        overrides or [],
+        display=choose_display(json=json, quiet=quiet),
+        runs_dir=runs_dir,
+        command=sys.argv,
+        interrupted=stop.asked,
+    )
+    if ending.reason == "interrupted":
+        raise typer.Exit(128 + stop.received)
+
+
+@command("Nothing was evaluated.", epilog="Example: nnrun evaluate latest")
+def evaluate(run: RunName, on: Examples = "test", runs_dir: RunsDir = None, json: Json = False) -> None:
+    """Score a run's model on the test part of its data."""
+    from nnrun import experiment
+    from nnrun.cli.console import print_json, printable, results, table
+    from nnrun.cli.display import number
+
+    opened, report = experiment.evaluate(
+        run, checked_part(on), display=choose_display(json=json, quiet=False), runs_dir=runs_dir
+    )
+    if json:
+        print_json({"run": opened.id, **report})
+        return
+    model = report["model"]
+    results().print(
+        f"{opened.id} on {report['examples']:,} {on} examples of {printable(report['data'])} "
+        f"({model['weights']} weights, epoch {model['epoch']})",
+        markup=False,
+    )
+    results().print(table(("score", "value"), [(printable(k), number(v)) for k, v in report["scores"].items()]))
+
+
+@command("Nothing was predicted.", epilog="Example: nnrun predict latest --output predictions.csv")
+def predict(
+    run: RunName,
+    on: Examples = "test",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write all of them to this CSV file.", show_default=False)
+    ] = None,
+    first: Annotated[int, typer.Option(help="How many to show.", min=1)] = 10,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+) -> None:
+    """Show what a run's model says of the test part of its data."""
+    from nnrun import experiment
+    from nnrun.cli.console import messages, print_json, results
+
+    opened, predictions = experiment.predict(
+        run, checked_part(on), display=choose_display(json=json, quiet=False), runs_dir=runs_dir
+    )
+    if output:
+        from nnrun.store.durable import write_text
+
+        write_text(output, predictions.csv())
+        messages().print(f"{len(predictions.targets):,} predictions in {output}", markup=False)
+    if json:
+        for row in predictions.rows():
+            print_json(row)
+    elif not output:
+        results().print(prediction_table(predictions, first))
+
+
+def prediction_table(predictions: Predictions, first: int) -> Any:
+    """The first predictions as a table."""
+    from nnrun.cli.console import printable, table
+    from nnrun.cli.display import number
+
+    rows = [row for _, row in zip(range(first), predictions.rows(), strict=False)]
+    cells = [[number(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row.values()] for row in rows]
+    return table(list(rows[0]), cells)
+
+
+def checked_part(name: str) -> Part:
+    """One of the parts that data has."""
+    for part in ("test", "validation", "train"):
+        if name == part:
+            return part
+    raise typer.BadParameter(f"expected test, validation or train, found {name!r}", param_hint="--on")
+
+
+def choose_display(*, json: bool, quiet: bool) -> Display:
+    """The display that the options and the terminal ask for."""
+    from nnrun.cli import display
+    from nnrun.cli.console import is_terminal, messages
+
+    if json:
+        return display.Logged(display.JsonDisplay())
+    if quiet:
+        return display.Logged(display.QuietDisplay())
+    if is_terminal():
+        return display.Logged(display.RichDisplay())
+    console = messages()
+    return display.Logged(display.PlainDisplay(lambda line: console.print(line, markup=False)))
+
+
+class StopSignals:
+    """Remembers the first SIGINT or SIGTERM; the second stops the process at once."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def asked(self) -> bool:
+        """Whether the training should stop."""
+        return self.received != 0
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.received = number
+        from nnrun.cli.console import messages
+
+        messages().print("stopping after this step; once more stops at once", markup=False)
+
+
+def run_or_config(reference: str, runs_dir: Path | None) -> Path | Run:
+    """A specification by its path, or else a run."""
+    from nnrun.store.run import find_run, runs_directory
+
+    path = Path(reference)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return path
+    return find_run(reference, runs_directory(runs_dir))

@@ -1,0 +1,107 @@
+"""A model on paper: layers, shapes, parameters and memory, before a single number is made."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nnrun.keras_backend import load_keras, start_session
+from nnrun.model.build import InputShape, build_model, make_optimizer
+from nnrun.model.shapes import shape_text
+from nnrun.spec.datasets import DatasetFacts, dataset_facts
+from nnrun.spec.load import Loaded
+from nnrun.spec.schema import TrainingSection
+
+
+def build_from_facts(loaded: Loaded) -> Any:
+    """Build a specification's model from what is known about its data, without loading it.
+
+    The variables have shapes but no values, so a model of any size takes a few milliseconds and no memory.
+
+    Raises:
+        SpecError: A layer's shape does not fit, or Keras refuses a value.
+    """
+    facts = dataset_facts(loaded.spec.data.source)
+    start_session(loaded.spec.seed)
+    with load_keras().StatelessScope(initialize_variables=False):
+        return build_model(loaded.spec.model, input_shapes(facts), loaded.place)
+
+
+def input_shapes(facts: DatasetFacts) -> dict[str, InputShape]:
+    """What the model receives from a data set."""
+    whole = facts.dtype.startswith(("int", "uint")) and facts.divisor is None
+    return {"input": InputShape(facts.shape, "int32" if whole else "float32")}
+
+
+def summary_lines(model: Any, training: TrainingSection) -> list[str]:
+    """Keras's table, and the memory that training takes."""
+    lines: list[str] = []
+    model.summary(print_fn=lambda text, **_: lines.extend(text.splitlines()))
+    memory = describe_model(model, training)["memory"]
+    lines.append(
+        f" Memory for training: {size_text(memory['parameters'])} parameters, "
+        f"{size_text(memory['gradients'])} gradients, {size_text(memory['optimizer'])} {training.optimizer.name}, "
+        f"{size_text(memory['activations'])} activations of a batch of {training.batch_size}"
+    )
+    return lines
+
+
+def describe_model(model: Any, training: TrainingSection) -> dict[str, Any]:
+    """A model in plain values.
+
+    Returns:
+        ``layers`` (name, type, shape without values, parameters), ``parameters``, ``trainable``, ``not_trainable``,
+        and ``memory`` in bytes: ``parameters``, ``gradients``, ``optimizer``, ``activations`` of one batch.
+    """
+    layers = [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "output_shape": shape_text(layer.output.shape),
+            "parameters": layer.count_params(),
+        }
+        for layer in model.layers
+    ]
+    trainable = _bytes(model.trainable_variables)
+    return {
+        "layers": layers,
+        "parameters": model.count_params(),
+        "trainable": _count(model.trainable_variables),
+        "not_trainable": model.count_params() - _count(model.trainable_variables),
+        "memory": {
+            "parameters": _bytes(model.weights),
+            "gradients": trainable,
+            "optimizer": _optimizer_bytes(model, training),
+            "activations": _activation_bytes(model) * training.batch_size,
+        },
+    }
+
+
+def size_text(count: float) -> str:
+    """Bytes in words: ``1.6 MB``."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def _optimizer_bytes(model: Any, training: TrainingSection) -> int:
+    with load_keras().StatelessScope(initialize_variables=False):
+        optimizer = make_optimizer(training)
+        optimizer.build(model.trainable_variables)
+    return _bytes(optimizer.variables)
+
+
+def _activation_bytes(model: Any) -> int:
+    """Bytes of all layers' outputs for one example, at 4 bytes a number; unknown dimensions count as one."""
+    return sum(4 * math.prod(size or 1 for size in layer.output.shape[1:]) for layer in model.layers)
+
+
+def _count(variables: list[Any]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
+
+
+def _bytes(variables: list[Any]) -> int:
+    sizes = {"float64": 8, "int64": 8, "float16": 2, "bfloat16": 2, "bool": 1, "int8": 1, "uint8": 1}
+    return sum(math.prod(variable.shape) * sizes.get(variable.dtype, 4) for variable in variables)
