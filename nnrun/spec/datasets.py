@@ -49,7 +49,7 @@ class _Option:
 
     default: int | float | str
     low: float = 0
-    high: float = float("inf")
+    high: float = 1
     below: bool = False  # the upper bound itself is excluded
     words: tuple[str, ...] = ()
 
@@ -62,19 +62,12 @@ class _Option:
                 else f"expected {' or '.join(self.words)}, found {describe(value)}"
             )
         kinds = (int,) if isinstance(self.default, int) else (int, float)
-        inside = (
-            isinstance(value, kinds)
-            and not isinstance(value, bool)
-            and (self.low <= value < self.high if self.below else self.low <= value <= self.high)
-            and value != float("inf")
-        )
-        return None if inside else f"expected {self._range()}, found {describe(value)}"
-
-    def _range(self) -> str:
+        right_kind = isinstance(value, kinds) and not isinstance(value, bool)
+        if right_kind and self.low <= value <= self.high and not (self.below and value == self.high):
+            return None
         kind = "a whole number" if isinstance(self.default, int) else "a number"
-        if self.high == float("inf"):
-            return f"{kind} of at least {self.low:g}"
-        return f"{kind} from {self.low:g} to {'below ' if self.below else ''}{self.high:_g}".replace("_", ",")
+        limit = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
+        return f"expected {kind}, at least {self.low:,} and {limit}; found {describe(value)}"
 
 
 @dataclass(frozen=True)
@@ -136,8 +129,9 @@ def check_dataset(choice: Choice) -> list[tuple[str, str]]:
 
 
 def fallback_fits(name: str) -> bool:
-    """Whether ``fallback: digits`` can stand in for a source: it is downloaded, 28 x 28 and has ten classes."""
-    return name in _SOURCES and _has_form_of_mnist(dataset_facts(Choice(name)))
+    """Whether ``fallback: digits`` can stand in: the source is downloaded, 28 x 28 and has ten classes."""
+    facts = dataset_facts(Choice(name)) if name in _SOURCES else None
+    return facts is not None and facts.downloaded and facts.shape == (28, 28) and facts.classes == 10
 
 
 def held_out(count: int, fraction: float) -> int:
@@ -154,11 +148,9 @@ def _check_sizes(choice: Choice) -> list[tuple[str, str]]:
             ("examples", f"too large: {values:,} values; a generated data set holds at most {MOST_VALUES:,}")
         ]
     if facts.train < (facts.classes or 1):
+        argument = "examples" if choice.name in _GENERATED else "test_split"
         return [
-            (
-                "examples" if choice.name in _GENERATED else "test_split",
-                f"leaves {facts.train} training examples for {facts.classes} classes; each needs at least one",
-            )
+            (argument, f"leaves {facts.train} training examples for {facts.classes} classes; each needs one")
         ]
     if complete_arguments(choice).get("test_split") and not facts.test:
         return [("test_split", f"leaves no test example of {facts.train}; write 0 for none")]
@@ -170,10 +162,6 @@ def _suggest(word: str, candidates: list[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; there are {', '.join(candidates)}" if candidates else "; it takes none"
-
-
-def _has_form_of_mnist(facts: DatasetFacts) -> bool:
-    return facts.downloaded and facts.shape == (28, 28) and facts.classes == 10
 
 
 def _fixed(facts: DatasetFacts) -> _Source:
@@ -222,12 +210,19 @@ _SOURCES: Mapping[str, _Source] = {
     "celsius": _fixed(DatasetFacts("celsius", (1,), "float32", None, 7, 0, None)),
     "blobs": _points(
         "blobs",
-        {"classes": _Option(3, 2, 1_000), "features": _Option(2, 1, 10_000), "noise": _Option(0.15)},
+        {
+            "classes": _Option(3, 2, 1_000),
+            "features": _Option(2, 1, 10_000),
+            "noise": _Option(0.15, 0, 1_000),
+        },
     ),
-    "moons": _points("moons", {"noise": _Option(0.1)}),
-    "circles": _points("circles", {"noise": _Option(0.05), "factor": _Option(0.5, 0, 1, below=True)}),
+    "moons": _points("moons", {"noise": _Option(0.1, 0, 1_000)}),
+    "circles": _points(
+        "circles", {"noise": _Option(0.05, 0, 1_000), "factor": _Option(0.5, 0, 1, below=True)}
+    ),
     "spirals": _points(
-        "spirals", {"classes": _Option(2, 2, 1_000), "turns": _Option(1.0, 0, 10), "noise": _Option(0.05)}
+        "spirals",
+        {"classes": _Option(2, 2, 1_000), "turns": _Option(1.0, 0, 10), "noise": _Option(0.05, 0, 1_000)},
     ),
     "mnist": _downloaded_images("mnist", (28, 28), 10, 60_000),
     "fashion_mnist": _downloaded_images("fashion_mnist", (28, 28), 10, 60_000),

@@ -1,0 +1,29 @@
+"""The nearest right name for a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that a word was most likely meant to be, or None.
+
+    Case and underscores count little: ``relU`` is ``relu``, ``earlystopping`` is ``EarlyStopping``.
+    """
+    from difflib import get_close_matches
+
+    folded: dict[str, str] = {}
+    for candidate in candidates:
+        folded.setdefault(_fold(candidate), candidate)
+    matches = get_close_matches(_fold(word), folded, 1, 0.65)
+    return folded[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """``; did you mean 'relu'?``, or nothing."""
+    near = nearest(word, candidates)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def _fold(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
