@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nnrun.spec.names import did_you_mean
 from nnrun.spec.schema import Choice, describe
 
 MOST_VALUES = 500_000_000
@@ -55,12 +55,10 @@ class _Option:
 
     def problem(self, value: Any) -> str | None:
         """Why a value does not do, or None."""
+        if value in self.words:
+            return None
         if self.words:
-            return (
-                None
-                if value in self.words
-                else f"expected {' or '.join(self.words)}, found {describe(value)}"
-            )
+            return f"expected {' or '.join(self.words)}, found {describe(value)}"
         kinds = (int,) if isinstance(self.default, int) else (int, float)
         right_kind = isinstance(value, kinds) and not isinstance(value, bool)
         if right_kind and self.low <= value <= self.high and not (self.below and value == self.high):
@@ -158,10 +156,8 @@ def _check_sizes(choice: Choice) -> list[tuple[str, str]]:
 
 
 def _suggest(word: str, candidates: list[str]) -> str:
-    near = difflib.get_close_matches(word, candidates, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are {', '.join(candidates)}" if candidates else "; it takes none"
+    listed = f"; there are {', '.join(candidates)}" if candidates else "; it takes none"
+    return did_you_mean(word, candidates) or listed
 
 
 def _fixed(facts: DatasetFacts) -> _Source:
@@ -222,7 +218,7 @@ _SOURCES: Mapping[str, _Source] = {
     ),
     "spirals": _points(
         "spirals",
-        {"classes": _Option(2, 2, 1_000), "turns": _Option(1.0, 0, 10), "noise": _Option(0.05, 0, 1_000)},
+        {"classes": _Option(2, 2, 100), "turns": _Option(1.0, 0, 10), "noise": _Option(0.05, 0, 1_000)},
     ),
     "mnist": _downloaded_images("mnist", (28, 28), 10, 60_000),
     "fashion_mnist": _downloaded_images("fashion_mnist", (28, 28), 10, 60_000),
