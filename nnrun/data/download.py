@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import re
 import socket
@@ -79,8 +80,12 @@ def _load(name: str, options: dict[str, Any], notify: Notify, get_file: Callable
             contextlib.redirect_stdout(_Progress(name, notify)),
         ):
             (x_train, y_train), (x_test, y_test) = load_data(**options)
-    except Exception as error:  # Keras raises bare Exceptions for what the network does
-        raise Unavailable(_reason(error)) from error
+    except Exception as error:
+        if type(error) is Exception or isinstance(error, (OSError, ValueError, http.client.HTTPException)):
+            raise Unavailable(
+                _reason(error)
+            ) from error  # Keras raises bare Exceptions for what the network does
+        raise
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
 
@@ -119,16 +124,21 @@ class _Progress(io.TextIOBase):
         self.name = name
         self.notify = notify
         self.last = time.monotonic()
+        self.terminal = sys.stdout
 
     def write(self, text: str) -> int:
         bar = re.search(r"(\d+)/(\d+|Unknown)\x1b", text)
         if bar is None:
-            if text.strip():
-                self.notify(f"{self.name}: {text.strip()}")
+            self._pass_on(text.strip())
         elif bar[2] != "Unknown" and time.monotonic() - self.last > PROGRESS_SECONDS:
             self.last = time.monotonic()
-            self.notify(f"{self.name}: {int(bar[1]) / int(bar[2]):.0%} of {int(bar[2]) / 1e6:.0f} MB")
+            self._pass_on(f"{int(bar[1]) / int(bar[2]):.0%} of {int(bar[2]) / 1e6:.0f} MB")
         return len(text)
+
+    def _pass_on(self, text: str) -> None:
+        with contextlib.redirect_stdout(self.terminal):  # whoever is told may print
+            if text:
+                self.notify(f"{self.name}: {text}")
 
 
 def _reason(error: BaseException) -> str:
