@@ -3,10 +3,10 @@
     python tests/make_imdb.py FOLDER/imdb_train.parquet FOLDER/imdb_test.parquet OUT/imdb.npz
     NNRUN_DATA_DIR=OUT nnrun train configs/imdb.yaml
 
-The tables have the columns ``text`` and ``label`` (``pos`` or ``neg``). The text is made lower case and cut at
-blanks and punctuation, the apostrophe excepted. A word's number is its rank by frequency in the training reviews
-plus 3: 0 pads, 1 starts a review, 2 is left for words outside a smaller vocabulary, the most frequent word is 4.
-Words that no training review has are skipped. The examples are put into a random order, as Keras does.
+The tables have the columns ``text`` and ``label`` (``pos`` or ``neg``). The text is made lower case and cut
+at blanks and punctuation, the apostrophe excepted. A word's number is its rank by frequency in the training
+reviews plus 3: 0 pads, 1 starts a review, 2 is left for words outside a smaller vocabulary, the most frequent
+word is 4. Words that no training review has are skipped. The order of the examples is random, as Keras's.
 """
 
 from __future__ import annotations
