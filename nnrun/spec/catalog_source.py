@@ -1,7 +1,7 @@
 """Signatures and docstrings from Keras's source files, without importing Keras.
 
-A file is not parsed whole (some have thousands of lines): the class statement, its docstring and its ``__init__`` are
-cut out and only they are parsed. Validation of a specification stays within milliseconds.
+A file is not parsed whole (some have thousands of lines): the class statement, its docstring and its
+``__init__`` are cut out and only they are parsed. Validation of a specification stays within milliseconds.
 """
 
 from __future__ import annotations
@@ -27,27 +27,40 @@ class Required:
 REQUIRED = Required()
 
 
+class SourceText(str):
+    """A default that is not a literal, as it stands in the source."""
+
+
 @dataclass(frozen=True)
 class Signature:
     """What a class or function takes.
 
     Args:
-        arguments: Names with defaults: a literal, the source text of anything else, or ``REQUIRED``.
-        open_ended: Whether it passes further arguments on to its bases.
-        fixed: Arguments that it gives to its base by keyword itself, so that nobody else can.
-        positional: How many it gives to its base by position.
-        bases: Names of the base classes as written.
+        arguments: Names with defaults: a literal, a ``SourceText`` or ``REQUIRED``.
+        bases: The base classes as written.
+        inherits: There is no ``__init__`` here: a base's serves.
+        passed_up: What each call that hands ``**kwargs`` to a base's ``__init__`` gives by itself:
+            (number of arguments by position, names of those by keyword).
+        unseen: ``**kwargs`` go only where they cannot be followed.
         doc: The docstring.
         is_function: A function, not a class.
     """
 
     arguments: dict[str, Any]
-    open_ended: bool
-    fixed: frozenset[str]
-    positional: int
     bases: tuple[str, ...]
+    inherits: bool
+    passed_up: tuple[tuple[int, frozenset[str]], ...]
+    unseen: bool
     doc: str
     is_function: bool
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An argument with the docstring of the class that takes it."""
+
+    default: Any
+    doc: str
 
 
 @functools.cache
@@ -57,10 +70,17 @@ def keras_folder() -> Path:
     Raises:
         ModuleNotFoundError: Keras is not installed.
     """
-    spec = importlib.util.find_spec("keras")
+    spec = importlib.util.find_spec("keras")  # of a top-level package: imports nothing
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("keras")
+        raise ModuleNotFoundError("Keras is not installed; run `pip install nnrun` again", name="keras")
     return Path(spec.submodule_search_locations[0])
+
+
+@functools.cache
+def keras_version() -> str:
+    """The version of the installed Keras, such as ``3.15.1``; empty if it does not say."""
+    found = re.search(r'__version__ = "(.+)"', module_text("keras.src.version"))
+    return found[1] if found else ""
 
 
 @functools.cache
@@ -73,23 +93,70 @@ def module_text(module: str) -> str:
     return ""
 
 
-IMPORT = re.compile(r"^from (\S+) import (?:\(\s*)?(\w+)(?: as (\w+))?,?(?:\s*\))?$", re.MULTILINE)
+IMPORT = re.compile(r"^ {0,4}from (keras\.\S+|keras) import (?:\(\s*)?(\w+)(?: as (\w+))?", re.MULTILINE)
+"""Keras imports one name in each statement; the indented ones choose a backend, TensorFlow's first."""
 
 
 @functools.cache
 def imports(module: str) -> dict[str, tuple[str, str]]:
-    """What a module imports: local name -> (module, name there)."""
-    return {local or name: (origin, name) for origin, name, local in IMPORT.findall(module_text(module))}
+    """What a module imports from Keras: local name -> (module, name there)."""
+    found: dict[str, tuple[str, str]] = {}
+    for origin, name, local in IMPORT.findall(module_text(module)):
+        found.setdefault(local or name, (origin, name))
+    return found
+
+
+@functools.cache
+def names_in_tables(package: str) -> dict[str, str]:
+    """The texts that Keras's own ``get`` of a package (``losses``) understands, with what they stand for.
+
+    They stand in ``ALL_OBJECTS_DICT``, which Keras fills with a few comprehensions over ``ALL_OBJECTS``.
+    """
+    text = module_text(f"keras.src.{package}")
+    start = re.search(r"^ALL_OBJECTS = ", text, re.MULTILINE)
+    if start is None:
+        return {}
+    tables = text[start.start() :].partition("\n@keras_export")[0]
+    objects: list[str] = []
+    found: dict[str, str] = {}
+    for statement in ast.parse(tables).body:
+        match statement:
+            case ast.Assign([ast.Name("ALL_OBJECTS")], ast.Set(elements)):
+                objects = [ast.unparse(element) for element in elements]
+            case ast.Assign([ast.Subscript(slice=ast.Constant(str(alias)))], ast.Name(name)):
+                found[alias] = name
+            case ast.Assign(value=ast.DictComp(key)) | ast.Expr(ast.Call(args=[ast.DictComp(key)])):
+                found |= {_spell(key, name): name for name in objects}
+            case ast.Expr(ast.Call(args=[ast.Dict(keys, values)])):
+                aliases = [ast.literal_eval(key) for key in keys if key is not None]
+                found |= dict(zip(aliases, map(ast.unparse, values), strict=True))
+    return found
+
+
+def _spell(key: ast.expr, name: str) -> str:
+    """What the key of Keras's comprehension makes of a name: itself, in lower case or in snake case."""
+    match key:
+        case ast.Call(ast.Attribute(inner, "lower")):
+            return _spell(inner, name).lower()
+        case ast.Call(ast.Name("to_snake_case"), [inner]):
+            return snake_case(_spell(inner, name))
+    return name
+
+
+def snake_case(name: str) -> str:
+    """As ``keras.src.utils.naming.to_snake_case`` does it: ``MeanSquaredError`` -> ``mean_squared_error``."""
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 @functools.cache
 def signature(module: str, name: str) -> Signature | None:
-    """Read a class or function from a module's source; None where it is not there."""
+    """Read a class or function from a module's source; None where it is not defined there."""
     text = module_text(module)
     found = re.search(rf"^(class|def) {name}\b", text, re.MULTILINE)
     if found is None:
         return None
-    end = re.search(r"^(class|def|@|[A-Za-z_])", text[found.end() :], re.MULTILINE)
+    end = re.search(r"^[@A-Za-z_]", text[found.end() :], re.MULTILINE)
     body = text[found.start() : found.end() + end.start() if end else len(text)]
     return _function(body) if found[1] == "def" else _class(body)
 
@@ -98,7 +165,8 @@ def _function(body: str) -> Signature:
     node = ast.parse(body).body[0]
     if not isinstance(node, ast.FunctionDef):
         raise TypeError(f"expected a function, found {type(node).__name__}")
-    return Signature(_arguments(node.args), node.args.kwarg is not None, frozenset(), 0, (), ast.get_docstring(node) or "", True)
+    doc = ast.get_docstring(node) or ""
+    return Signature(_arguments(node.args), (), False, (), node.args.kwarg is not None, doc, True)
 
 
 DOCSTRING = re.compile(r'\A(class [^"]*?:\s*)(r?""".*?""")', re.DOTALL)
@@ -109,30 +177,47 @@ def _class(body: str) -> Signature:
     doc = ast.literal_eval(documented[2]) if documented else ""
     if documented:  # examples in it look like methods
         body = documented[1] + "pass" + body[documented.end() :]
-    methods = re.search(r"^    (?:def |@)", body, re.MULTILINE)
-    head = ast.parse(body[: methods.start()] + "\n    pass" if methods else body).body[0]
+    head = _first_statement(body, 0, r"^    (?:def |@)", "    pass")
     if not isinstance(head, ast.ClassDef):
         raise TypeError(f"expected a class, found {type(head).__name__}")
     bases = tuple(ast.unparse(base) for base in head.bases)
-    doc = inspect.cleandoc(doc)
+    doc = _fill_template(inspect.cleandoc(doc))
     start = re.search(r"^    def __init__\(", body, re.MULTILINE)
     if start is None:
-        return Signature({}, True, frozenset(), 0, bases, doc, False)
-    stop = re.search(r"^    (?:def |@|\w)", body[start.end() :], re.MULTILINE)
-    source = body[start.start() : start.end() + stop.start() if stop else len(body)]
-    init = ast.parse(textwrap.dedent(source)).body[0]
+        return Signature({}, bases, True, (), False, doc, False)
+    init = _first_statement(body, start.start(), r"^    (?:def |@|\w)")
     if not isinstance(init, ast.FunctionDef):
         raise TypeError(f"expected a function, found {type(init).__name__}")
-    passes_on = init.args.kwarg is not None
-    return Signature(_arguments(init.args), passes_on, *_passed_up(init), bases, doc, False)
+    return Signature(_arguments(init.args), bases, False, *_follow_keywords(init), doc, False)
+
+
+def _first_statement(body: str, start: int, end: str, last: str = "") -> ast.stmt:
+    """Parse from ``start`` to the first match of ``end`` after the first line, followed by ``last``."""
+    after = body.index("\n", start)
+    stop = re.search(end, body[after:], re.MULTILINE)
+    source = body[start : after + stop.start() if stop else len(body)]
+    return ast.parse(textwrap.dedent(f"{source}\n{last}")).body[0]
+
+
+def _fill_template(doc: str) -> str:
+    """The optimizers share the description of their common arguments."""
+    common = "base_optimizer_keyword_args"
+    if f"{{{{{common}}}}}" not in doc:
+        return doc
+    text = re.search(
+        rf'{common} = """(.*?)"""', module_text("keras.src.optimizers.base_optimizer"), re.DOTALL
+    )
+    entries = inspect.cleandoc(text[1]) if text else ""
+    return doc.replace(f"{{{{{common}}}}}", textwrap.indent(entries, "    ").lstrip())
 
 
 def _arguments(arguments: ast.arguments) -> dict[str, Any]:
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
-    defaults: list[Any] = [REQUIRED] * (len(names) - len(arguments.defaults)) + list(map(_default, arguments.defaults))
+    required = len(names) - len(arguments.defaults)
+    defaults: list[Any] = [REQUIRED] * required + [_default(node) for node in arguments.defaults]
     found = dict(zip(names, defaults, strict=True))
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        found[argument.arg] = REQUIRED if default is None else _default(default)
+    for argument, node in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        found[argument.arg] = REQUIRED if node is None else _default(node)
     found.pop("self", None)
     return found
 
@@ -141,45 +226,63 @@ def _default(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        return ast.unparse(node)
+        return SourceText(ast.unparse(node))
 
 
-def _passed_up(init: ast.FunctionDef) -> tuple[frozenset[str], int]:
-    """What the call of ``super().__init__`` gives: keywords, and how many by position."""
+def _follow_keywords(init: ast.FunctionDef) -> tuple[tuple[tuple[int, frozenset[str]], ...], bool]:
+    """What the calls that hand ``**kwargs`` to a base give besides, and whether only others take them."""
+    rest = init.args.kwarg
+    passed_up: list[tuple[int, frozenset[str]]] = []
+    unseen = False
     for node in ast.walk(init):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
-            keywords = frozenset(keyword.arg for keyword in node.keywords if keyword.arg)
-            return keywords, sum(not isinstance(argument, ast.Starred) for argument in node.args)
-    return frozenset(), 0
+        if not isinstance(node, ast.Call) or rest is None:
+            continue
+        if not any(word.arg is None and ast.unparse(word.value) == rest.arg for word in node.keywords):
+            continue
+        if ast.unparse(node.func) == "super().__init__":
+            count = sum(not isinstance(argument, ast.Starred) for argument in node.args)
+            passed_up.append((count, frozenset(word.arg for word in node.keywords if word.arg)))
+        else:
+            unseen = True
+    return tuple(passed_up), unseen and not passed_up  # Keras's bases refuse what they do not know
 
 
-def all_arguments(module: str, name: str) -> dict[str, Any]:
+@functools.cache
+def all_arguments(module: str, name: str) -> tuple[dict[str, Taken], bool]:
     """The arguments of a class with those that it passes on to its bases.
 
     Returns:
-        Names with defaults, the class's own first.
+        Names with defaults, the class's own first; and whether it takes more than can be seen.
     """
     own = signature(module, name)
     if own is None:
-        return {}
-    found = dict(own.arguments)
-    if own.open_ended and not own.is_function:
-        for base_module, base_name in _bases(module, own):
-            for argument, default in list(all_arguments(base_module, base_name).items())[own.positional :]:
-                if argument not in own.fixed:
-                    found.setdefault(argument, default)
-            break  # the first base whose source is found has the __init__ that is called
-    return found
+        return {}, False
+    found = {argument: Taken(default, own.doc) for argument, default in own.arguments.items()}
+    unseen = own.unseen
+    for given, fixed in own.passed_up or (((0, frozenset[str]()),) if own.inherits else ()):
+        inherited, more = _base_arguments(module, own)
+        unseen = unseen or more
+        for argument, taken in list(inherited.items())[given:]:
+            if argument not in fixed:
+                found.setdefault(argument, taken)
+    return found, unseen
 
 
-def _bases(module: str, own: Signature) -> list[tuple[str, str]]:
-    """Where the base classes are defined; those that cannot be found are left out."""
-    found = []
+def _base_arguments(module: str, own: Signature) -> tuple[dict[str, Taken], bool]:
+    """The arguments of the first base that takes any: its ``__init__`` is the one that is called."""
     for base in own.bases:
-        head, _, attribute = base.partition(".")
-        origin = imports(module).get(head)
-        candidates = [(module, base)]
-        if origin:
-            candidates = [(f"{origin[0]}.{origin[1]}", attribute)] if attribute else [origin]
-        found += [(place, name) for place, name in candidates if signature(place, name) is not None]
-    return found
+        found, unseen = all_arguments(*_locate(module, base))
+        if found or unseen:
+            return found, unseen
+    return {}, False
+
+
+def _locate(module: str, base: str) -> tuple[str, str]:
+    """Where a base class is defined, by the way it is written: ``Layer``, ``layers.Layer``."""
+    head, _, attribute = base.rpartition(".")
+    if head:
+        origin, package = imports(module).get(head, ("", head))
+        module, base = f"{origin}.{package}", attribute
+    while signature(module, base) is None and base in imports(module):
+        module, base = imports(module)[base]
+    return module, base

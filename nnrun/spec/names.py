@@ -14,8 +14,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 
     folded: dict[str, str] = {}
     for candidate in candidates:
-        folded.setdefault(_fold(candidate), candidate)
-    matches = get_close_matches(_fold(word), folded, 1, 0.65)
+        folded.setdefault(fold(candidate), candidate)
+    matches = get_close_matches(fold(word), folded, 1, 0.65)
     return folded[matches[0]] if matches else None
 
 
@@ -25,5 +25,6 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"; did you mean '{near}'?" if near else ""
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """A name without case and underscores."""
     return name.lower().replace("_", "").replace("-", "")

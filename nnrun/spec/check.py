@@ -1,0 +1,227 @@
+"""Names and arguments of a specification, held against Keras's catalogue and the built-in data sets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from nnrun.errors import Problem
+from nnrun.spec import catalog
+from nnrun.spec.argument_types import accepts, expectation
+from nnrun.spec.catalog import Kind, Part
+from nnrun.spec.catalog_source import keras_version
+from nnrun.spec.choices import WrittenChoice, read_choice, read_choices
+from nnrun.spec.names import did_you_mean, fold, nearest
+from nnrun.spec.refusals import LEFT_OUT_ARGUMENTS, REFUSED_ARGUMENTS, RENAMED_ARGUMENTS
+from nnrun.spec.schema import Choice, describe
+from nnrun.spec.source import Node, find, plain
+
+MOST_LISTED = 12
+FLOAT = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?")
+
+HOME: dict[Kind, str] = {
+    "layer": "under model.layers",
+    "activation": "in a layer's activation",
+    "initializer": "in arguments such as kernel_initializer",
+    "regularizer": "in arguments such as kernel_regularizer",
+    "constraint": "in arguments such as kernel_constraint",
+    "loss": "under training.loss",
+    "metric": "under training.metrics",
+    "optimizer": "under training.optimizer",
+    "schedule": "under training.learning_rate",
+    "callback": "under training.callbacks",
+}
+"""Where a kind is written."""
+
+CHOICES: tuple[tuple[Kind, tuple[str, str]], ...] = (
+    ("loss", ("training", "loss")),
+    ("optimizer", ("training", "optimizer")),
+    ("schedule", ("training", "learning_rate")),
+)
+LISTS: tuple[tuple[Kind, tuple[str, str]], ...] = (
+    ("layer", ("model", "layers")),
+    ("metric", ("training", "metrics")),
+    ("callback", ("training", "callbacks")),
+)
+
+
+def check_tree(tree: Node) -> list[Problem]:
+    """Find every wrong name and argument, then what does not fit together.
+
+    Args:
+        tree: The whole specification. What the schema refuses (a missing section, a list for a name) is left
+            to it.
+
+    Returns:
+        The problems in the order of their places.
+    """
+    from nnrun.spec.rules import check_rules
+
+    def position(problem: Problem) -> tuple[bool, int, int]:
+        place = problem.place or tree.place
+        return (
+            place.source != tree.place.source,
+            place.line,
+            place.column,
+        )  # the file first, then the command line
+
+    return sorted([*check_names(tree), *check_rules(tree)], key=position)
+
+
+def check_names(tree: Node) -> Iterator[Problem]:
+    """Every wrong name and argument, section by section."""
+    yield from _check_source(tree)
+    for kind, path in CHOICES:
+        if choice := read_choice(find(tree, path), path):
+            yield from check_choice(kind, choice)
+    for kind, path in LISTS:
+        for choice in read_choices(tree, path):
+            yield from check_choice(kind, choice)
+
+
+def check_choice(kind: Kind, choice: WrittenChoice, *, nested: bool = False) -> Iterator[Problem]:
+    """What is wrong with a choice, and with the choices among its arguments.
+
+    Args:
+        kind: What it stands for.
+        choice: As written.
+        nested: Whether it is an argument of another part, so that it cannot be wired by ``inputs``.
+    """
+    part = catalog.find(kind, choice.name)
+    if part is None:
+        yield choice.problem(explain_unknown(kind, choice.name))
+        return
+    taker = catalog.class_of(part) if choice.arguments else part
+    if taker is None:
+        yield choice.problem_in_name(_explain_bare(part))
+        return
+    known = [argument.name for argument in taker.arguments] + (
+        ["inputs"] if kind == "layer" and not nested else []
+    )
+    for name in choice.arguments:
+        if name not in known and not taker.accepts_any:
+            yield choice.problem_in_key(name, _explain_argument(taker, name, known))
+        elif reason := REFUSED_ARGUMENTS.get(taker.name, {}).get(name):
+            yield choice.problem_in_key(name, reason)
+        else:
+            yield from _check_value(taker, choice, name)
+    misspelt = {_meant(name, known) for name in choice.arguments if name not in known}
+    missing = [
+        argument.name
+        for argument in taker.arguments
+        if argument.required and argument.name not in misspelt | choice.arguments.keys()
+    ]
+    if missing:
+        yield choice.problem_in_name(_explain_missing(choice.name, missing))
+
+
+def _check_value(part: Part, choice: WrittenChoice, name: str) -> Iterator[Problem]:
+    """What is wrong with the value of an argument that the part takes."""
+    node = choice.arguments[name]
+    argument = part.argument(name)
+    if kind := catalog.nested_kind(part, name):
+        path = (*choice.path, choice.name, name)
+        yield from _check_nested(kind, choice, name, node, path)
+    elif argument and not accepts(argument.values, plain(node)):
+        message = f"expected {expectation(argument.values)}, found {describe(plain(node))}"
+        yield choice.problem_in_value(name, message)
+
+
+def _check_nested(
+    kind: Kind, choice: WrittenChoice, name: str, node: Node, path: tuple[str | int, ...]
+) -> Iterator[Problem]:
+    """What is wrong with a part that is an argument of another one, or with a list of them."""
+    if node.value is None or (
+        kind == "schedule" and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+    ):
+        return
+    if isinstance(node.value, list) and kind == "layer":
+        for index, item in enumerate(node.value):
+            yield from _check_nested(kind, choice, name, item, (*path, index))
+        return
+    inner = read_choice(node, path)
+    if inner is not None:
+        yield from check_choice(kind, inner, nested=True)
+        return
+    try:
+        Choice.parse(plain(node))
+    except ValueError as error:
+        yield choice.problem_in_value(name, str(error))
+
+
+def explain_unknown(kind: Kind, name: str) -> str:
+    """Why a name does not do, and what was probably meant."""
+    candidates = catalog.names(kind)
+    same = [candidate for candidate in candidates if fold(candidate) == fold(name)]
+    homes = [other for other in catalog.kinds_that_know(name) if other != kind]
+    if homes and not same:
+        return f"'{name}' is {_with_article(homes[0])}; it stands {HOME[homes[0]]}"
+    if reason := catalog.refusal(kind, name):
+        return f"{name} {reason}"
+    if kind == "schedule" and FLOAT.fullmatch(name):
+        return f"'{name}' is text; write the number without quotes"
+    near = did_you_mean(name, candidates)
+    if not near and len(candidates) <= MOST_LISTED:
+        near = f"; there are {', '.join(candidates)}"
+    return f"no {kind} '{name}'{near or f' in Keras {keras_version()}'}"
+
+
+def _with_article(kind: Kind) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind if kind != 'schedule' else 'learning rate schedule'}"
+
+
+def _explain_argument(part: Part, name: str, known: list[str]) -> str:
+    """Why an argument does not do, and what was probably meant."""
+    meant = _meant(name, known)
+    if meant and meant == RENAMED_ARGUMENTS.get(name):
+        return f"unknown argument; it is called '{meant}'"
+    if name in LEFT_OUT_ARGUMENTS:
+        return f"unknown argument; {LEFT_OUT_ARGUMENTS[name]}"
+    if meant:
+        return f"unknown argument; did you mean '{meant}'?"
+    more = ", ..." if len(known) > MOST_LISTED else ""
+    return f"unknown argument; {part.name} takes {', '.join(known[:MOST_LISTED]) or 'none'}{more}"
+
+
+def _meant(name: str, known: list[str]) -> str | None:
+    """The argument that a wrong name was most likely meant to be."""
+    renamed = RENAMED_ARGUMENTS.get(name)
+    return renamed if renamed in known else nearest(name, known)
+
+
+def _explain_bare(part: Part) -> str:
+    """Why a function takes no arguments here."""
+    if part.name in ("accuracy", "acc"):
+        return (
+            f"'{part.name}' takes no arguments, because Keras chooses the kind by the shapes; "
+            "write BinaryAccuracy, CategoricalAccuracy or SparseCategoricalAccuracy"
+        )
+    if part.name in ("crossentropy", "ce"):
+        return (
+            f"'{part.name}' takes no arguments, because Keras chooses the kind by the shapes; "
+            "write BinaryCrossentropy, CategoricalCrossentropy or SparseCategoricalCrossentropy"
+        )
+    return f"'{part.name}' takes no arguments; write the name alone"
+
+
+def _explain_missing(name: str, missing: list[str]) -> str:
+    words = " and ".join(f"'{argument}'" for argument in missing)
+    example = ", ".join(f"{argument}: ..." for argument in missing)
+    return f"missing {'argument' if len(missing) == 1 else 'arguments'} {words}; write {name}: {{{example}}}"
+
+
+def _check_source(tree: Node) -> Iterator[Problem]:
+    """What is wrong with the data source, by the word of the data sets themselves."""
+    from nnrun.spec.datasets import check_dataset
+
+    choice = read_choice(find(tree, ("data", "source")), ("data", "source"))
+    if choice is None:
+        return
+    values = {name: plain(node) for name, node in choice.arguments.items()}
+    for argument, message in check_dataset(Choice(choice.name, values)):
+        if argument not in choice.arguments:
+            yield choice.problem(message)
+        elif message.startswith("unknown argument"):
+            yield choice.problem_in_key(argument, message)
+        else:
+            yield choice.problem_in_value(argument, message)

@@ -1,0 +1,85 @@
+"""How layers are wired: names that must exist, stand above, and differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnrun.errors import Place, Problem
+from nnrun.spec.choices import WrittenChoice, read_choices, whereabouts
+from nnrun.spec.names import did_you_mean
+from nnrun.spec.source import Node, find, path_text
+
+INPUT = "input"
+"""What the data's input is called unless the specification names it."""
+
+
+def check_graph(tree: Node) -> Iterator[Problem]:
+    """Names of layers and the references to them."""
+    layers = read_choices(tree, ("model", "layers"))
+    given = _names(find(tree, ("model", "inputs")))
+    known: dict[str, Place | None] = dict.fromkeys(given)
+    declared = {layer.value("name") for layer in layers if layer.name == "Input"}
+    if not given and not declared - {None}:
+        known[INPUT] = None
+    all_names = {name for layer in layers if isinstance(name := layer.value("name"), str)}
+    for layer in layers:
+        yield from _check_inputs(layer, known, all_names)
+        name = layer.value("name")
+        if not isinstance(name, str):
+            continue
+        if name in known and not (layer.name == "Input" and name in given):
+            taken = known[name]
+            where = f" ({whereabouts(taken, layer.place)})" if taken else ""
+            yield layer.problem_in_value("name", f"the name '{name}' is already taken{where}; names differ")
+        known.setdefault(name, layer.arguments["name"].place)
+    yield from _check_outputs(find(tree, ("model", "outputs")), known)
+
+
+def _check_inputs(
+    layer: WrittenChoice, known: dict[str, Place | None], all_names: set[str]
+) -> Iterator[Problem]:
+    """Each of a layer's inputs must be named above it."""
+    node = layer.arguments.get("inputs")
+    if node is None:
+        return
+    items = node.value if isinstance(node.value, list) else [node]
+    path = (*layer.path, layer.name, "inputs")
+    if not items:
+        yield Problem(
+            "expected the name of a layer, or a list of names; found an empty list",
+            path_text(path),
+            node.place,
+        )
+    for index, item in enumerate(items):
+        where = path_text((*path, index) if isinstance(node.value, list) else path)
+        if not isinstance(item.value, str):
+            yield Problem("expected the name of a layer, or a list of names", where, item.place)
+        elif item.value not in known:
+            yield Problem(_explain_name(item.value, layer, known, all_names), where, item.place)
+
+
+def _explain_name(
+    name: str, layer: WrittenChoice, known: dict[str, Place | None], all_names: set[str]
+) -> str:
+    if name == layer.value("name"):
+        return "a layer cannot be its own input; inputs stand above it"
+    if name in all_names:
+        return f"the layer '{name}' stands below; inputs stand above the layer that takes them"
+    near = did_you_mean(name, known)
+    return f"no layer above is named '{name}'{near or '; above are ' + ', '.join(known)}"
+
+
+def _check_outputs(node: Node | None, known: dict[str, Place | None]) -> Iterator[Problem]:
+    """Each output must be the name of a layer."""
+    if node is None or not isinstance(node.value, list):
+        return
+    for index, item in enumerate(node.value):
+        if isinstance(item.value, str) and item.value not in known:
+            near = did_you_mean(item.value, known)
+            message = f"no layer is named '{item.value}'{near or '; give a layer this name'}"
+            yield Problem(message, f"model.outputs[{index}]", item.place)
+
+
+def _names(node: Node | None) -> list[str]:
+    items = node.value if node is not None and isinstance(node.value, list) else []
+    return [item.value for item in items if isinstance(item.value, str)]

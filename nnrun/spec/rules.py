@@ -1,0 +1,190 @@
+"""Rules across sections: settings that are each right and cannot go together.
+
+Only what is certainly wrong is refused; where anything is unsure, nothing is said. A choice whose name is
+wrong is reported elsewhere and left out here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from nnrun.errors import Problem
+from nnrun.spec import catalog
+from nnrun.spec.catalog import Part
+from nnrun.spec.catalog_source import snake_case
+from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, whereabouts
+from nnrun.spec.names import did_you_mean
+from nnrun.spec.source import Node, find, plain
+
+MONITORED = {"ModelCheckpoint": "save_best_only", "OrbaxCheckpoint": "save_best_only"}
+"""Callbacks that look at their monitor only when this argument is true."""
+
+
+def check_rules(tree: Node) -> Iterator[Problem]:
+    """Everything that does not fit together, in no particular order."""
+    from nnrun.spec.graph_rules import check_graph
+    from nnrun.spec.output_rules import check_output
+
+    yield from check_learning_rate(tree)
+    yield from check_plateau(tree)
+    yield from check_monitors(tree)
+    yield from check_fallback(tree)
+    yield from check_graph(tree)
+    yield from check_output(tree)
+
+
+def check_learning_rate(tree: Node) -> Iterator[Problem]:
+    """The learning rate must not stand in two places."""
+    optimizer = read_choice(find(tree, ("training", "optimizer")), ("training", "optimizer"))
+    beside = find(tree, ("training", "learning_rate"))
+    if (
+        optimizer is None
+        or beside is None
+        or beside.value is None
+        or "learning_rate" not in optimizer.arguments
+    ):
+        return
+    where = whereabouts(beside.key_place or beside.place, optimizer.place)
+    yield optimizer.problem_in_key(
+        "learning_rate",
+        f"the learning rate is also given in training.learning_rate ({where}); keep one of the two",
+    )
+
+
+def check_plateau(tree: Node) -> Iterator[Problem]:
+    """ReduceLROnPlateau sets the learning rate, which Keras does not allow where a schedule determines it."""
+    schedule = _schedule(tree)
+    for callback in read_choices(tree, ("training", "callbacks")):
+        if schedule and callback.name == "ReduceLROnPlateau":
+            where = whereabouts(schedule.place, callback.place)
+            yield callback.problem_in_name(
+                f"cannot reduce a learning rate that {schedule.name} determines ({where}); "
+                "remove one of the two"
+            )
+
+
+def _schedule(tree: Node) -> WrittenChoice | None:
+    path: tuple[str | int, ...] = ("training", "learning_rate")
+    schedule = read_choice(find(tree, path), path)
+    optimizer = read_choice(find(tree, ("training", "optimizer")), ("training", "optimizer"))
+    if schedule is None and optimizer is not None:
+        path = (*optimizer.path, optimizer.name, "learning_rate")
+        schedule = read_choice(optimizer.arguments.get("learning_rate"), path)
+    return schedule if schedule and catalog.find("schedule", schedule.name) else None
+
+
+def check_monitors(tree: Node) -> Iterator[Problem]:
+    """What a callback or the choice of the best epoch watches must be measured."""
+    measured = measured_values(tree)
+    if measured is None:
+        return
+    monitor = find(tree, ("training", "monitor"))
+    if monitor is not None and isinstance(monitor.value, str) and monitor.value not in ("auto", *measured):
+        yield Problem(_explain_unmeasured(monitor.value, measured), "training.monitor", monitor.place)
+    callbacks = read_choices(tree, ("training", "callbacks"))
+    if any(callback.name == "ReduceLROnPlateau" for callback in callbacks):
+        measured = [*measured, "learning_rate"]  # it reports it to the callbacks
+    for callback in callbacks:
+        part = catalog.find("callback", callback.name)
+        if part is not None:
+            yield from _check_monitor(part, callback, measured)
+
+
+def _check_monitor(part: Part, callback: WrittenChoice, measured: list[str]) -> Iterator[Problem]:
+    argument = part.argument("monitor")
+    if argument is None:
+        return
+    if "monitor" in callback.arguments:
+        monitor = callback.value("monitor")
+        if isinstance(monitor, str) and monitor not in measured:
+            yield callback.problem_in_value("monitor", _explain_unmeasured(monitor, measured))
+        return
+    switch = MONITORED.get(part.name)
+    if switch and callback.value(switch) is not True:
+        return
+    if isinstance(argument.default, str) and argument.default not in measured:
+        reason = _explain_unmeasured(argument.default, measured)
+        yield callback.problem_in_name(f"watches '{argument.default}' unless told otherwise; {reason}")
+
+
+def _explain_unmeasured(monitor: str, measured: list[str]) -> str:
+    bare = monitor.removeprefix("val_")
+    if bare != monitor and bare in measured:
+        remedy = f"set training.validation_split, or watch '{bare}'"
+        return f"'{monitor}' is not measured without validation; {remedy}"
+    near = did_you_mean(monitor, measured)
+    return f"no '{monitor}' is measured{near or '; measured are ' + ', '.join(measured)}"
+
+
+def measured_values(tree: Node) -> list[str] | None:
+    """The values that an epoch gives: ``loss``, the metrics, and the same with ``val_``.
+
+    Returns:
+        The names as Keras logs them; None where they cannot be told (several outputs, a wrong metric).
+    """
+    outputs = find(tree, ("model", "outputs"))
+    if outputs is not None and isinstance(outputs.value, list) and len(outputs.value) > 1:
+        return None
+    metrics = find(tree, ("training", "metrics"))
+    written = read_choices(tree, ("training", "metrics"))
+    if metrics is not None and (not isinstance(metrics.value, list) or len(metrics.value) != len(written)):
+        return None
+    names = [_logged_name(choice, written) for choice in written]
+    if None in names:
+        return None
+    counts: Counter[str] = Counter()
+    found = ["loss"]
+    for name in filter(None, names):
+        found.append(
+            f"{name}_{counts[name]}" if counts[name] else name
+        )  # as Keras tells metrics of one name apart
+        counts[name] += 1
+    split = find(tree, ("training", "validation_split"))
+    validated = split is not None and isinstance(split.value, int | float) and split.value > 0
+    return found + [f"val_{name}" for name in found] if validated else found
+
+
+def _logged_name(choice: WrittenChoice, written: list[WrittenChoice]) -> str | None:
+    """The name under which Keras logs a metric: the text itself, or the ``name`` of the metric that is made.
+
+    Where neither the specification nor the class gives a name, Keras makes one up from the class; it counts
+    on when several metrics are of that class, and then the name cannot be told here.
+    """
+    part = catalog.find("metric", choice.name)
+    if part is None or not choice.arguments:
+        return choice.name if part else None
+    taker = catalog.class_of(part)
+    argument = taker.argument("name") if taker else None
+    if taker is None or argument is None:
+        return None
+    name = choice.value("name") or argument.default
+    if name is None:
+        kin = [other for other in written if catalog.find("metric", other.name) == part]
+        return snake_case(taker.name) if len(kin) == 1 else None
+    return name if isinstance(name, str) else None
+
+
+def check_fallback(tree: Node) -> Iterator[Problem]:
+    """A fallback must be able to stand in for the source."""
+    from nnrun.spec.datasets import check_dataset, dataset_facts, fallback_fits
+    from nnrun.spec.schema import Choice
+
+    fallback = find(tree, ("data", "fallback"))
+    source = read_choice(find(tree, ("data", "source")), ("data", "source"))
+    if fallback is None or fallback.value != "digits" or source is None:
+        return
+    choice = Choice(source.name, {name: plain(node) for name, node in source.arguments.items()})
+    if check_dataset(choice):
+        return
+    facts = dataset_facts(choice)
+    if not facts.downloaded:
+        message = f"{source.name} is inside nnrun and always there; remove the fallback"
+    elif not fallback_fits(source.name):
+        shape = " x ".join(map(str, facts.shape))
+        kind = "a number to predict" if facts.classes is None else f"{facts.classes} classes"
+        theirs = f"{source.name} ({shape}, {kind})"
+        message = f"digits (28 x 28, 10 classes) cannot stand in for {theirs}; remove the fallback"
+    else:
+        return
+    yield Problem(message, "data.fallback", fallback.place)
