@@ -27,5 +27,6 @@ def fingerprint(dataset: Dataset) -> str:
 def _arrays(examples: Examples | None) -> list[tuple[str, np.ndarray]]:
     if examples is None:
         return []
-    inputs = examples.x if isinstance(examples.x, dict) else {"": examples.x}
-    return [*((f"x.{name}", array) for name, array in sorted(inputs.items())), ("y", examples.y)]
+    if isinstance(examples.x, dict):
+        return [*((f"x.{name}", array) for name, array in sorted(examples.x.items())), ("y", examples.y)]
+    return [("x", examples.x), ("y", examples.y)]

@@ -99,7 +99,8 @@ def _read_california_housing(path: Path, source: Choice, facts: DatasetFacts) ->
         return read_arrays(path, expected)
     arrays = read_arrays(path, {"x": expected["x_train"], "y": expected["y_train"]})
     count = 600 if complete_arguments(source)["version"] == "small" else len(arrays["x"])
-    order = np.arange(min(count, len(arrays["x"]), len(arrays["y"])))
+    _check_lengths(arrays["x"], arrays["y"], "", str(path))
+    order = np.arange(min(count, len(arrays["x"])))
     np.random.RandomState(113).shuffle(order)
     train, test = np.split(order, [int(len(order) * 0.8)])
     return {
@@ -144,19 +145,26 @@ def _conform_part(arrays: Arrays, part: str, facts: DatasetFacts, place: str) ->
         )
     if facts.classes is None:
         return Examples(np.ascontiguousarray(x, dtype=facts.dtype), y.astype(np.float32))
-    _check_range(y, facts.classes, f"{place}: y_{part}", "class")
+    _check_classes(y, facts.classes, f"{place}: y_{part}")
     if facts.vocabulary:
         words = pad_words(x, facts.shape[0]) if x.dtype.hasobject else x
         x = shorten_words(words, facts.shape[0], facts.vocabulary, f"{place}: x_{part}")
     return Examples(np.ascontiguousarray(x), y.astype(np.int32))
 
 
-def _check_range(y: NDArray[Any], classes: int, place: str, noun: str) -> None:
+def _check_lengths(x: NDArray[Any], y: NDArray[Any], suffix: str, place: str) -> None:
+    if len(x) != len(y):
+        raise DataError(
+            f"{place}: x{suffix} has {len(x):,} examples, y{suffix} has {len(y):,}; expected as many"
+        )
+
+
+def _check_classes(y: NDArray[Any], classes: int, place: str) -> None:
     outside = np.flatnonzero((y < 0) | (y >= classes))
     if len(outside):
         row = int(outside[0])
         raise DataError(
-            f"{place}: expected {noun} numbers from 0 to {classes - 1}; found {y[row]} in row {row}"
+            f"{place}: expected class numbers from 0 to {classes - 1}; found {y[row]} in row {row}"
             + (f", and {len(outside) - 1:,} more outside" if len(outside) > 1 else "")
         )
 
