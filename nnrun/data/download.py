@@ -145,6 +145,7 @@ def _reason(error: BaseException) -> str:
     """Why a download failed, in a few words."""
     cause = error.__context__ if type(error) is Exception else error
     if isinstance(cause, urllib.error.HTTPError):
+        cause.close()  # the connection, which Keras leaves open
         return f"the server answers {cause.code} {cause.reason}"
     if isinstance(cause, urllib.error.ContentTooShortError):
         return "the download broke off"
