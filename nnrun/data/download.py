@@ -33,6 +33,8 @@ FASHION_MNIST_MD5 = {
 
 Notify = Callable[[str], None]
 
+_FAILURES = (OSError, ValueError, http.client.HTTPException)
+
 
 class Unavailable(DataError):
     """A source is neither in Keras's cache nor to be had over the network; the text is the reason."""
@@ -81,11 +83,10 @@ def _load(name: str, options: dict[str, Any], notify: Notify, get_file: Callable
         ):
             (x_train, y_train), (x_test, y_test) = load_data(**options)
     except Exception as error:
-        if type(error) is Exception or isinstance(error, (OSError, ValueError, http.client.HTTPException)):
-            raise Unavailable(
-                _reason(error)
-            ) from error  # Keras raises bare Exceptions for what the network does
-        raise
+        # Keras turns what the network does into bare Exceptions; any other kind is a mistake in a program.
+        if type(error) is not Exception and not isinstance(error, _FAILURES):
+            raise
+        raise Unavailable(_reason(error)) from error
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
 

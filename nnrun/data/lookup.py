@@ -68,9 +68,9 @@ def local_file(name: str) -> Path | None:
     folder = os.environ.get(DATA_DIR)
     if not folder:
         return None
-    if not Path(folder).is_dir():
+    if not Path(folder).expanduser().is_dir():
         raise DataError(f"{DATA_DIR} is {folder!r}, which is no folder")
-    path = Path(folder) / f"{name}.npz"
+    path = Path(folder).expanduser() / f"{name}.npz"
     return path if path.exists() else None
 
 

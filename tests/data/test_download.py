@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import pickle
 import socket
 import sys
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -68,6 +70,7 @@ class Server:
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.delenv("NNRUN_DATA_DIR", raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = Server(tmp_path)
 
     class Handler(BaseHTTPRequestHandler):
@@ -264,6 +267,29 @@ def test_download_of_fashion_mnist_that_was_killed_half_way_is_done_again(
     dataset = look_up(Choice("fashion_mnist"), lambda _: None)
     assert dataset.train.y.tolist() == [*range(10)] * 2
     assert sorted(server.asked) == sorted(server.files)
+
+
+def cifar100() -> bytes:
+    """The archive of Keras's kind: pickled batches, colours apart, in a folder."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, count in (("train", 20), ("test", 10)):
+            data = np.arange(count * 3072).reshape(count, 3072).astype(np.uint8)
+            content = pickle.dumps({b"data": data, b"fine_labels": list(range(80, 80 + count))})
+            member = tarfile.TarInfo(f"cifar-100-python/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_download_of_an_archive_gives_its_examples(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files["cifar-100-python-target"] = cifar100()
+    server.redirect(monkeypatch, "cifar100")
+    dataset = look_up(Choice("cifar100"), lambda _: None)
+    assert dataset.train.y.tolist() == list(range(80, 100))
+    x = np.asarray(dataset.train.x)
+    assert x.shape == (20, 32, 32, 3) and x.flags.c_contiguous
+    assert x[0, 0, :2].tolist() == [[0, 0, 0], [1, 1, 1]]
 
 
 def test_download_of_words_gives_padded_rows(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
