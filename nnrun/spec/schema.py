@@ -34,17 +34,18 @@ class Choice:
             return value
         if isinstance(value, str) and value:
             return cls(value)
-        if isinstance(value, dict) and len(value) == 1:
+        if isinstance(value, dict) and len(value) == 1 and "" not in value:
             ((name, arguments),) = value.items()
             if arguments is None:
                 return cls(name)
             if isinstance(arguments, dict):
                 return cls(name, arguments)
             raise ValueError(
-                f"the arguments of {name} are a map, such as {{{name}: {{argument: value}}}}; found {arguments!r}"
+                f"the arguments of {shorten(name)} are a map, such as {{{shorten(name)}: "
+                f"{{argument: value}}}}; found {describe(arguments)}"
             )
-        if isinstance(value, dict) and value:
-            keys = ", ".join(str(key) for key in value)
+        if isinstance(value, dict) and len(value) > 1:
+            keys = shorten(", ".join(value), 80)
             raise ValueError(
                 f"expected one name with its arguments, found {len(value)} keys ({keys}); "
                 "indent the arguments under the name, or write {Name: {argument: value}}"
@@ -64,20 +65,21 @@ def describe(value: Any) -> str:
         case bool():
             return f"{str(value).lower()} (a truth value)"
         case int():
-            return f"{_shorten(str(value))} (a whole number)"
+            return f"{shorten(str(value))} (a whole number)"
         case float():
             return f"{value} (a number)"
         case str():
-            return f"{_shorten(repr(value))} (text)"
+            return f"{shorten(repr(value))} (text)"
         case list():
-            return "a list"
+            return "a list" if value else "an empty list"
         case dict():
-            return "a map"
+            return "a map" if value else "an empty map"
     return type(value).__name__
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+def shorten(text: str, longest: int = 40) -> str:
+    """The text itself, or its beginning and three dots."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 Chosen = Annotated[Choice, BeforeValidator(Choice.parse), PlainSerializer(Choice.plain)]
@@ -93,63 +95,82 @@ class Section(BaseModel):
 class DataSection(Section):
     """Where the examples come from."""
 
-    source: Chosen = Field(description="A built-in data set by name, or a kind of file with its arguments.")
+    source: Chosen = Field(
+        description="A built-in data set by name, or a kind of file with its arguments.", examples=["mnist"]
+    )
     fallback: Literal["digits"] | None = Field(
-        None, description="What to train on when a source that must be downloaded cannot be had."
+        default=None, description="What to train on when a source that must be downloaded cannot be had."
     )
 
 
 class ModelSection(Section):
     """The layers, in a row or as a graph."""
 
-    layers: list[Chosen] = Field(min_length=1, description="The layers, from input to output.")
-    inputs: list[str] | None = Field(None, description="Names for the data's inputs; default: [input].")
-    outputs: list[str] | None = Field(None, description="Names of the output layers; default: the last layer.")
+    layers: list[Chosen] = Field(
+        min_length=1,
+        description="The layers, from input to output.",
+        examples=["[Flatten, {Dense: {units: 10, activation: softmax}}]"],
+    )
+    inputs: list[str] | None = Field(
+        default=None, description="Names for the data's inputs; default: [input]."
+    )
+    outputs: list[str] | None = Field(
+        default=None, description="Names of the output layers; default: the last layer."
+    )
 
 
 class TrainingSection(Section):
     """How the model learns."""
 
-    loss: Chosen = Field(description="A Keras loss.")
-    optimizer: Chosen = Field(Choice("adam"), description="A Keras optimizer.")
+    loss: Chosen = Field(description="A Keras loss.", examples=["sparse_categorical_crossentropy"])
+    optimizer: Chosen = Field(default=Choice("adam"), description="A Keras optimizer.")
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Chosen | None = Field(
-        None, description="A number or a schedule; default: the optimizer's own."
+        default=None, description="A number or a schedule; default: the optimizer's own."
     )
-    metrics: list[Chosen] = Field([], description="Keras metrics, reported beside the loss.")
-    epochs: int = Field(10, ge=1, le=1_000_000_000, description="Passes over the training examples.")
-    batch_size: int = Field(32, ge=1, le=2**31 - 1, description="Examples in a step.")
-    shuffle: bool = Field(True, description="A new order every epoch, from seed and epoch alone.")
+    metrics: list[Chosen] = Field(default=[], description="Keras metrics, reported beside the loss.")
+    epochs: int = Field(default=10, ge=1, le=1_000_000_000, description="Passes over the training examples.")
+    batch_size: int = Field(default=32, ge=1, le=2**31 - 1, description="Examples in a step.")
+    shuffle: bool = Field(default=True, description="A new order every epoch, from seed and epoch alone.")
     validation_split: float = Field(
-        0.0, ge=0, lt=1, description="The part of the training examples held out for validation."
+        default=0.0, ge=0, lt=1, description="The part of the training examples held out for validation."
     )
     monitor: str = Field(
-        "auto", description="The value that says which epoch is best; auto: val_loss, or loss without validation."
+        default="auto",
+        description="The value that says which epoch is best; auto: val_loss, or loss without validation.",
     )
-    callbacks: list[Chosen] = Field([], description="Keras callbacks.")
+    callbacks: list[Chosen] = Field(default=[], description="Keras callbacks.")
 
 
 class RuntimeSection(Section):
     """What the training runs on; chosen by nnrun unless given."""
 
-    device: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where the steps run.")
-    strategy: Literal["none", "mirrored"] = Field("none", description="How the steps are spread over devices.")
-    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
-        "auto", description="Threads for one operation; auto: one per core."
+    device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="Where the steps run.")
+    strategy: Literal["none", "mirrored"] = Field(
+        default="none", description="How the steps are spread over devices."
     )
-    deterministic: bool = Field(True, description="Only operations that give the same bits every time.")
-    jit_compile: Literal["auto"] | bool = Field("auto", description="Compile the steps with XLA.")
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
+        default="auto", description="Threads for one operation; auto: one per core."
+    )
+    deterministic: bool = Field(
+        default=True, description="Only operations that give the same bits every time."
+    )
+    jit_compile: Literal["auto"] | bool = Field(default="auto", description="Compile the steps with XLA.")
 
 
 class Spec(Section):
     """A whole specification."""
 
-    name: str = Field("", max_length=100, description="The name of the experiment; default: the file's stem.")
-    description: str = Field("", description="What it is for.")
-    tags: list[str] = Field([], description="Words to find it by.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seeds weights, order of examples, split and dropout.")
-    data: DataSection
-    model: ModelSection
-    training: TrainingSection
+    name: str = Field(
+        default="", max_length=100, description="The name of the experiment; default: the file's stem."
+    )
+    description: str = Field(default="", description="What it is for.")
+    tags: list[str] = Field(default=[], description="Words to find it by.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**32, description="Seeds weights, order of examples, split and dropout."
+    )
+    data: DataSection = Field(examples=["{source: mnist}"])
+    model: ModelSection = Field(examples=["{layers: [Flatten, {Dense: {units: 10, activation: softmax}}]}"])
+    training: TrainingSection = Field(examples=["{loss: sparse_categorical_crossentropy}"])
     runtime: RuntimeSection = RuntimeSection()
 
     def plain(self) -> dict[str, Any]:
