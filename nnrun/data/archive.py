@@ -109,7 +109,6 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str, expected: Expec
             _check_header(stream, info.file_size, place, expected)
         with archive.open(info) as stream:
             array = np.lib.format.read_array(stream, allow_pickle=False)
-            stream.read(1)  # the end of the member: here its checksum is compared
     except _DAMAGE as error:
         raise DataError(f"{place}: cannot be read, the file is damaged ({error})") from error
     if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -139,10 +139,7 @@ def _conform(arrays: Arrays, facts: DatasetFacts, place: str) -> Dataset:
 
 def _conform_part(arrays: Arrays, part: str, facts: DatasetFacts, place: str) -> Examples:
     x, y = arrays[f"x_{part}"], arrays[f"y_{part}"].reshape(-1)
-    if len(x) != len(y):
-        raise DataError(
-            f"{place}: x_{part} has {len(x):,} examples, y_{part} has {len(y):,}; expected as many"
-        )
+    _check_lengths(x, y, f"_{part}", place)
     if facts.classes is None:
         return Examples(np.ascontiguousarray(x, dtype=facts.dtype), y.astype(np.float32))
     _check_classes(y, facts.classes, f"{place}: y_{part}")

@@ -79,6 +79,11 @@ def test_dataset_facts_of_an_unknown_source_raise_key_error() -> None:
             [("noise", "expected a number, at least 0 and at most 1,000; found nan (a number)")],
         ),
         (
+            "moons",
+            {"noise": True},
+            [("noise", "expected a number, at least 0 and at most 1,000; found true (a truth value)")],
+        ),
+        (
             "imdb",
             {"maxlen": 1.5},
             [("maxlen", "expected a whole number, at least 1 and at most 10,000; found 1.5 (a number)")],
