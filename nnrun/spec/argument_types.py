@@ -24,7 +24,7 @@ WORDS: tuple[tuple[str, PlainType], ...] = (
 BEFORE = r"(?:\(optional\) |optional )?(?:an? )?(?:(?:python|small|single) )?(positive |non-negative )?"
 CHOICE = re.compile(
     r"\b(?:or|either|tuples?|lists?|none|dict\w*|tensors?|schedules?|callables?|instances?|arrays?|array_like"
-    r"|sequences? of|functions?|objects?|pathlike|one of|if)\b|['\"]"
+    r"|sequences? of|functions?|objects?|pathlike|one of|if)\b|['\"]|\b0: "
 )
 """What leaves more than one kind of value open."""
 

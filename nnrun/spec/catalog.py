@@ -150,7 +150,8 @@ def _index(kind: Kind) -> dict[str, tuple[str, str]]:
 
 def names(kind: Kind) -> list[str]:
     """Everything that may be written for a kind, aliases too; refused names are left out."""
-    return [name for name in (*_index(kind), *CHOSEN_BY_SHAPE.get(kind, ())) if refusal(kind, name) is None]
+    known = dict.fromkeys((*_index(kind), *CHOSEN_BY_SHAPE.get(kind, ())))
+    return [name for name in known if refusal(kind, name) is None]
 
 
 def refusal(kind: Kind, name: str) -> str | None:

@@ -93,7 +93,9 @@ def module_text(module: str) -> str:
     return ""
 
 
-IMPORT = re.compile(r"^ {0,4}from (keras\.\S+|keras) import (?:\(\s*)?(\w+)(?: as (\w+))?", re.MULTILINE)
+IMPORT = re.compile(
+    r"^ {0,4}from (keras\.\S+|keras) import (?:\((?:\s|#.*)*)?(\w+)(?: as (\w+))?", re.MULTILINE
+)
 """Keras imports one name in each statement; the indented ones choose a backend, TensorFlow's first."""
 
 
@@ -169,7 +171,7 @@ def _function(body: str) -> Signature:
     return Signature(_arguments(node.args), (), False, (), node.args.kwarg is not None, doc, True)
 
 
-DOCSTRING = re.compile(r'\A(class [^"]*?:\s*)(r?""".*?""")', re.DOTALL)
+DOCSTRING = re.compile(r'\A(class \w+(?:\([^()]*\))?:\n\s*)(r?""".*?""")', re.DOTALL)
 
 
 def _class(body: str) -> Signature:
