@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from nnrun.keras_backend import load_keras, start_session
 from nnrun.model.build import InputShape, build_model, make_optimizer
 from nnrun.model.shapes import shape_text
@@ -87,10 +89,12 @@ def size_text(count: float) -> str:
 
 
 def _optimizer_bytes(model: Any, training: TrainingSection) -> int:
-    with load_keras().StatelessScope(initialize_variables=False):
-        optimizer = make_optimizer(training)
-        optimizer.build(model.trainable_variables)
-    return _bytes(optimizer.variables)
+    """What the optimizer keeps for the model's weights, measured on a small weight of its own."""
+    sample = load_keras().Variable(np.zeros((64, 64), "float32"))
+    optimizer = make_optimizer(training)
+    optimizer.build([sample])
+    slots = [variable for variable in optimizer.variables if variable.shape]
+    return round(_bytes(slots) / _bytes([sample]) * _bytes(model.trainable_variables))
 
 
 def _activation_bytes(model: Any) -> int:

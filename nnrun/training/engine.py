@@ -22,6 +22,11 @@ Steps = Callable[[Any, int, int], None]
 """Runs steps ``first .. first + count - 1`` of an index matrix, an int32 array or tensor of shape (steps, batch)."""
 
 
+def _matrix_spec(tf: Any) -> Any:
+    """The signature of an index matrix; a static batch size would change the arithmetic."""
+    return tf.TensorSpec([None, None], tf.int32)
+
+
 class Engine:
     """The compiled steps of one compiled Keras model.
 
@@ -72,14 +77,20 @@ class Engine:
         """
         tf, model = self._tf, self._model
 
-        def step(rows: Any) -> list[Any]:
-            return list(tf.nest.flatten(model.predict_step(feed.batch(rows))))
+        # Compiled step by step, not as one loop: XLA would fuse the last layer into the collecting of its outputs.
+        predict = tf.function(
+            model.predict_step, jit_compile=model.jit_compile, autograph=False, reduce_retracing=True
+        )
 
-        signature = [tf.TensorSpec([None, None], tf.int32)]
+        def keep(i: Any, batch: Any, kept: list[Any]) -> list[Any]:
+            outputs = tf.nest.flatten(predict(batch))
+            return [array.write(i, output) for array, output in zip(kept, outputs, strict=True)]
 
-        @tf.function(jit_compile=model.jit_compile, autograph=False, input_signature=signature)
-        def run(order: Any) -> Any:
-            return tf.map_fn(step, order, fn_output_signature=[output.dtype for output in model.outputs])
+        @tf.function(autograph=False, input_signature=[_matrix_spec(tf)])
+        def run(order: Any) -> list[Any]:
+            count = tf.shape(order)[0]
+            kept = [tf.TensorArray(output.dtype, count) for output in model.outputs]
+            return [array.stack() for array in self._walk(feed, order, tf.constant(0), count, keep, kept)]
 
         parts = []
         for matrix in index_matrix(np.arange(feed.count, dtype=np.int32), batch_size):
@@ -104,27 +115,50 @@ class Engine:
             # XLA computes convolutions inside a loop by other, slow code. Compiled step by step they are what fit runs.
             step_on_batch = tf.function(step_on_batch, jit_compile=True, autograph=False, reduce_retracing=True)
 
-        def step_on_rows(rows: Any) -> None:
-            step_on_batch(feed.batch(_share(tf, strategy, rows)))
+        def visit(i: Any, batch: Any, done: Any) -> Any:
+            step_on_batch(batch)
+            return done + 1
 
-        signature = [
-            tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([], tf.int32),
-        ]
-
-        @tf.function(jit_compile=jit and fused, autograph=False, input_signature=signature)
-        def run(order: Any, first: Any, count: Any) -> None:
+        def visit_rows(order: Any, first: Any, count: Any) -> Any:
             def step(i: Any) -> Any:
-                strategy.run(step_on_rows, args=(order[i],))
+                strategy.run(lambda rows: step_on_batch(feed.batch(_share(tf, strategy, rows))), args=(order[i],))
                 return i + 1
 
-            tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)
+            return tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)
+
+        # The counter is returned because TensorFlow leaves a graph without outputs as it is, and rewrites others (a
+        # division by a constant becomes a multiplication): only then are the roundings those of fit.
+        @tf.function(
+            jit_compile=jit and fused,
+            autograph=False,
+            input_signature=[_matrix_spec(tf), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)],
+        )
+        def run(order: Any, first: Any, count: Any) -> Any:
+            if strategy.num_replicas_in_sync > 1:
+                return visit_rows(order, first, count)
+            return self._walk(feed, order, first, count, visit, tf.constant(0))
 
         def steps(order: Any, first: int, count: int) -> None:
             run(tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
 
         return steps
+
+    def _walk(self, feed: Feed, order: Any, first: Any, count: Any, visit: Callable[..., Any], state: Any) -> Any:
+        """Hand ``count`` batches, from row ``first`` of an index matrix on, to ``visit(i, batch, state) -> state``.
+
+        Each batch is gathered a turn ahead and carried around the loop. XLA would otherwise fuse the gathering into
+        the arithmetic on the batch, and add up its terms in another order than fit does.
+        """
+        tf = self._tf
+        last = first + count - 1
+
+        def step(i: Any, batch: Any, state: Any) -> Any:
+            state = visit(i, batch, state)
+            return i + 1, feed.batch(order[tf.minimum(i + 1, last)]), state
+
+        return tf.while_loop(
+            lambda i, *_: i <= last, step, [first, feed.batch(order[first]), state], parallel_iterations=1
+        )[2]
 
 
 def _share(tf: Any, strategy: Any, rows: Any) -> Any:
