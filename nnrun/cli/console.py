@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nnrun.errors import NnrunError, Place, Problem, SpecError
+from nnrun.store.durable import finite
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,15 +43,6 @@ def print_json(value: Any) -> None:
     print(json.dumps(finite(value), ensure_ascii=False), flush=True)  # noqa: T201
 
 
-def finite(value: Any) -> Any:
-    """The value with NaN and infinities as text: JSON has no numbers for them."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return str(value)
-    return value
 
 
 def print_error(error: NnrunError, closing: str = "Nothing was trained.") -> None:
