@@ -56,7 +56,7 @@ def _read_base(path: Path, reference: Node, chain: tuple[str, ...]) -> tuple[Nod
         return refusal(f"expected the path of a YAML file, found {describe(plain(reference))}")
     other = path.parent / reference.value
     if os.path.realpath(other) in chain:
-        return refusal(f"{reference.value} extends this file in turn; a chain of bases must end")
+        return refusal(f"{reference.value} extends a file that extends it; a chain of bases must end")
     if len(chain) >= LONGEST_CHAIN:
         return refusal(f"a chain of more than {LONGEST_CHAIN} files; merge some of them")
     try:

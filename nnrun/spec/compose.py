@@ -231,21 +231,21 @@ class _Composer:
             written = self._events.peek_event()  # type: ignore[no-untyped-call]
             key_place = self._place(written)
             key = self._key(written, self._node(depth + 1))
-            self._path.append(key)
+            self._path.append(key or "?")
             value = replace(self._node(depth + 1), key_place=key_place)
             if _is_merge(written):
                 if merged is not None:
                     self._report("the key << is in this map already; write <<: [*one, *two]", key_place)
                 merged = {**self._merged(value), **(merged or {})}
-            elif key in own:
+            elif key is not None and key in own:
                 line = own[key].key_place.line  # type: ignore[union-attr]  # set a line above
                 self._report(f"this key is already in line {line}; keep one of them", key_place)
-            else:
+            elif key is not None:
                 own[key] = value
             self._path.pop()
         return {**(merged or {}), **own}
 
-    def _key(self, written: Any, node: Node) -> str:
+    def _key(self, written: Any, node: Node) -> str | None:
         if isinstance(node.value, str):
             return node.value
         if isinstance(written, ScalarEvent):
@@ -255,7 +255,7 @@ class _Composer:
             return str(written.value)
         if node.value is not None:  # an unknown alias was reported already
             self._report("expected text as a key, found a list or a map", node.place)
-        return "?"
+        return None
 
     def _merged(self, value: Node) -> dict[str, Node]:
         """What the key << brings in; of several maps the first wins."""

@@ -17,8 +17,8 @@ PLAIN_TEXT = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*")
 OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 """Truth values in YAML 1.1, which most other programs read."""
 
-LONGEST_KEY = 500
-"""Characters; longer keys need a question mark (YAML has a limit of 1,024, escapes included)."""
+LONGEST_KEY = 100
+"""Characters; longer keys need braces and a question mark (YAML's limit is 1,024, escapes included)."""
 
 
 def dump_spec(spec: Spec) -> str:
@@ -49,7 +49,8 @@ def _item(value: Any) -> str:
     """An item of a list: the name of a choice stands before its arguments in braces."""
     if isinstance(value, dict) and len(value) == 1:
         ((name, arguments),) = value.items()
-        return f"{_key(name)}: {_flow(arguments)}"
+        if len(name) <= LONGEST_KEY:
+            return f"{_text(name)}: {_flow(arguments)}"
     return _flow(value)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnrun.errors import Place, Problem, SpecError
+from nnrun.errors import Place, Problem, Source, SpecError
 from nnrun.spec.base import read_with_base
 from nnrun.spec.dump import dump_spec
 from nnrun.spec.node import Node, find, leaves, plain
@@ -59,28 +59,35 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     name = str(path)
     tree, problems = read_with_base(path)
     if tree is None:
-        raise SpecError(_in_order(problems), name)
+        raise SpecError(_in_order(problems, name), name)
     if not isinstance(tree.value, dict):
         message = f"expected sections such as data, model and training; found {describe(plain(tree))}"
-        raise SpecError(_in_order([*problems, Problem(message, place=tree.place)]), name)
+        raise SpecError(_in_order([*problems, Problem(message, place=tree.place)], name), name)
     tree, refused = change(tree, overrides)
     problems += refused
     spec, invalid = validate(tree)
     problems += _without_consequences([*invalid, *check_tree(tree)], problems)
     if spec is None or problems:
-        raise SpecError(_in_order(problems), name)
+        raise SpecError(_in_order(problems, name), name)
     return Loaded(_resolve(spec, path), tree, path)
 
 
 def _without_consequences(found: list[Problem], earlier: list[Problem]) -> list[Problem]:
     """The problems that are not about a value that could not even be read."""
-    unreadable = {problem.place for problem in earlier if problem.place}
-    return [problem for problem in dict.fromkeys(found) if problem.place not in unreadable]
+    unreadable = {_start(problem) for problem in earlier}
+    return [
+        problem for problem in dict.fromkeys(found) if not problem.place or _start(problem) not in unreadable
+    ]
 
 
-def _in_order(problems: Sequence[Problem]) -> list[Problem]:
-    """File by file as they were met, from top to bottom; what has no place comes first."""
+def _start(problem: Problem) -> tuple[Source, int, int] | None:
+    return (problem.place.source, problem.place.line, problem.place.column) if problem.place else None
+
+
+def _in_order(problems: Sequence[Problem], name: str) -> list[Problem]:
+    """From top to bottom: the file itself, what it extends, the command line."""
     sources = list(dict.fromkeys(problem.place.source for problem in problems if problem.place))
+    sources.sort(key=lambda source: (source.name == COMMAND_LINE, source.name != name))
 
     def position(problem: Problem) -> tuple[int, int, int]:
         if problem.place is None:

@@ -129,7 +129,7 @@ class _Override:
             if not _may_begin(content, key, position):
                 raise self._nowhere(content, here, path, position)
             if value is None:
-                raise self._refusal(f"{_dotted((*here, key))} is not set; there is nothing to remove")
+                raise self._refusal(f"{_dotted((*here, *path))} is not set; there is nothing to remove")
         if rest:
             inner = content.get(key) or Node(None, self.place, self.place)
             return replace(

@@ -34,7 +34,7 @@ class Choice:
             return value
         if isinstance(value, str) and value:
             return cls(value)
-        if isinstance(value, dict) and len(value) == 1 and "" not in value:
+        if isinstance(value, dict) and len(value) == 1:
             ((name, arguments),) = value.items()
             if arguments is None:
                 return cls(name)

@@ -35,7 +35,9 @@ SAYINGS = (
         "found character",
         "{found} cannot begin a value; put the text in quotes",
     ),
-    _Saying("while scanning a simple key", "could not find", "expected ':' after the key {key}", True),
+    _Saying(
+        "while scanning a simple key", "could not find", "expected ':' and a space after the key {key}", True
+    ),
     _Saying(
         "while parsing a block mapping",
         "expected <block end>, but found '-'",
@@ -118,7 +120,11 @@ SAYINGS = (
     ),
     _Saying("while parsing a block node", "", "expected a value, found {found}"),
     _Saying("while parsing a flow node", "", "expected a value, found {found}"),
-    _Saying("", "expected '<document start>'", "the value ended before this; is the indentation right?"),
+    _Saying(
+        "",
+        "expected '<document start>'",
+        "the text should have ended before this line; is the indentation or a bracket wrong?",
+    ),
     _Saying("", "found incompatible YAML", "expected YAML 1.2; remove the line that begins with '%'"),
     _Saying("", "found duplicate YAML", "expected YAML 1.2; remove the line that begins with '%'"),
     _Saying("", "duplicate tag handle", "tags are refused; remove the line that begins with '%'"),
@@ -168,7 +174,10 @@ def _second_colon(mark: Any, source: Source) -> str:
     before = (source.line(mark.line + 1) or "")[: mark.column]
     if ": " in before:
         return "a second ':' in one line; put text that has a ':' in quotes, or begin a new line"
-    return "this line continues the one above; does that lack its ':', or is this one indented too far?"
+    return (
+        "this line continues the one above; does that lack its ':' or the space after it, "
+        "or is this one indented too far?"
+    )
 
 
 def _found(said: str) -> str:

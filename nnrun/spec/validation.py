@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from nnrun.errors import Problem
-from nnrun.spec.names import did_you_mean
+from nnrun.spec.names import did_you_mean, nearest
 from nnrun.spec.node import Node, Path, find, path_text, plain
 from nnrun.spec.positions import below, key_paths, members, origin, position_of, section_of, takes_list
 from nnrun.spec.scalars import read_scalar
@@ -46,7 +46,18 @@ def _problems(error: ValidationError, tree: Node) -> list[Problem]:
     by_path: dict[Path, list[Any]] = {}
     for detail in error.errors(include_url=False):
         by_path.setdefault(_schema_path(detail), []).append(detail)
-    return [_problem(path, details, tree) for path, details in by_path.items()]
+    misspelt = {_meant(path) for path, details in by_path.items() if details[0]["type"] == "extra_forbidden"}
+    return [
+        _problem(path, details, tree)
+        for path, details in by_path.items()
+        if details[0]["type"] != "missing" or path not in misspelt
+    ]
+
+
+def _meant(path: Path) -> Path:
+    """The key that an unknown one was probably meant to be."""
+    *above, key = path
+    return (*above, nearest(str(key), _section_at(tuple(above)).model_fields) or key)
 
 
 def _schema_path(detail: Any) -> Path:
@@ -76,7 +87,8 @@ def _problem(path: Path, details: list[Any], tree: Node) -> Problem:
 def _missing(section: Path, key: str) -> str:
     field = _section_at(section).model_fields[key]
     example = field.examples[0] if field.examples else "..."
-    return f"the key '{key}' is missing; for example `{key}: {example}`"
+    kind = "section" if section_of(field.annotation) else "key"
+    return f"the {kind} '{key}' is missing; for example `{key}: {example}`"
 
 
 def _section_at(path: Path) -> type[Section]:
@@ -98,7 +110,9 @@ def _wrong_value(path: Path, details: list[Any], value: Any) -> str:
     said = [detail["ctx"]["error"] for detail in details if detail["type"] == "value_error"]
     if said and (len(details) == 1 or isinstance(value, dict)):
         return str(said[0])  # by Choice.parse, in our words already
-    return f"expected {expected(annotation)}, found {describe(value)}{_advice(annotation, value)}"
+    wanted = expected(annotation)
+    pause = ";" if "," in wanted else ","
+    return f"expected {wanted}{pause} found {describe(value)}{_advice(annotation, value)}"
 
 
 def _annotation(path: Path) -> Any:
@@ -113,37 +127,41 @@ def _annotation(path: Path) -> Any:
 
 def expected(annotation: Any, limits: dict[str, Any] | None = None) -> str:
     """A type of the schema in words: ``auto or a whole number from 1 to 1,024``."""
-    limits = limits or {}
+    *others, last = _alternatives(annotation, limits or {})
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _alternatives(annotation: Any, limits: dict[str, Any]) -> list[str]:
+    """What may stand at a position, one by one."""
     if origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
-        return expected(inner, _limits(metadata))
+        return _alternatives(inner, _limits(metadata))
+    if origin(annotation) is Literal:
+        return [str(word) for word in get_args(annotation)]
+    if origin(annotation) is list:
+        return [_list_words(get_args(annotation)[0], limits)]
+    if len(members(annotation)) > 1:
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        return [words for part in parts for words in _alternatives(part, limits)]
     section = section_of(annotation)
     if section:
-        return f"a map with the keys {', '.join(section.model_fields)}"
-    if origin(annotation) is Literal:
-        return _either([str(word) for word in get_args(annotation)])
-    if origin(annotation) is list:
-        return _list_words(get_args(annotation)[0], limits)
-    if len(members(annotation)) > 1:
-        parts = [expected(part, limits) for part in get_args(annotation) if part is not type(None)]
-        return _either(parts)
-    return {
-        int: "a whole number" + _range(limits, 1),
-        float: "a number" + _range(limits, 0),
-        bool: "true or false",
-        str: f"text of at most {limits['max_length']} characters" if "max_length" in limits else "text",
-        Choice: "a name, or a name with arguments",
-    }[annotation]
-
-
-def _either(words: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+        return [f"a map with the keys {', '.join(section.model_fields)}"]
+    words: dict[Any, list[str]] = {
+        int: ["a whole number" + _range(limits, 1)],
+        float: ["a number" + _range(limits, 0)],
+        bool: ["true", "false"],
+        str: [f"text of at most {limits['max_length']} characters" if "max_length" in limits else "text"],
+        Choice: ["a name with or without arguments"],
+    }
+    return words[annotation]
 
 
 def _list_words(item: Any, limits: dict[str, Any]) -> str:
-    count = "at least one " if limits.get("min_length") else ""
-    items = "name, with or without arguments" if members(item) == [Choice] else expected(item)
-    return f"a list of {count}{items}"
+    if members(item) != [Choice]:
+        return f"a list of {expected(item)}"
+    return (
+        f"a list of {'at least one name' if limits.get('min_length') else 'names'} with or without arguments"
+    )
 
 
 def _limits(metadata: list[Any]) -> dict[str, Any]:
