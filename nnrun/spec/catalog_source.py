@@ -77,13 +77,6 @@ def keras_folder() -> Path:
 
 
 @functools.cache
-def keras_version() -> str:
-    """The version of the installed Keras, such as ``3.15.1``; empty if it does not say."""
-    found = re.search(r'__version__ = "(.+)"', module_text("keras.src.version"))
-    return found[1] if found else ""
-
-
-@functools.cache
 def module_text(module: str) -> str:
     """The source of ``keras.src.layers.core.dense``; empty where there is no such file."""
     path = keras_folder().joinpath(*module.split(".")[1:])

@@ -9,14 +9,13 @@ from nnrun.errors import Problem
 from nnrun.spec import catalog
 from nnrun.spec.argument_types import accepts, expectation
 from nnrun.spec.catalog import Kind, Part
-from nnrun.spec.catalog_source import keras_version
 from nnrun.spec.choices import WrittenChoice, read_choice, read_choices
 from nnrun.spec.names import did_you_mean, fold, nearest
 from nnrun.spec.refusals import LEFT_OUT_ARGUMENTS, REFUSED_ARGUMENTS, RENAMED_ARGUMENTS
 from nnrun.spec.schema import Choice, describe
-from nnrun.spec.source import Node, find, plain
+from nnrun.spec.source import Node, find, path_text, plain
 
-MOST_LISTED = 12
+MOST_LISTED = 16
 FLOAT = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?")
 
 HOME: dict[Kind, str] = {
@@ -59,11 +58,8 @@ def check_tree(tree: Node) -> list[Problem]:
 
     def position(problem: Problem) -> tuple[bool, int, int]:
         place = problem.place or tree.place
-        return (
-            place.source != tree.place.source,
-            place.line,
-            place.column,
-        )  # the file first, then the command line
+        elsewhere = place.source != tree.place.source  # the command line, a base
+        return (elsewhere, place.line, place.column)
 
     return sorted([*check_names(tree), *check_rules(tree)], key=position)
 
@@ -95,9 +91,9 @@ def check_choice(kind: Kind, choice: WrittenChoice, *, nested: bool = False) -> 
     if taker is None:
         yield choice.problem_in_name(_explain_bare(part))
         return
-    known = [argument.name for argument in taker.arguments] + (
-        ["inputs"] if kind == "layer" and not nested else []
-    )
+    known = [argument.name for argument in taker.arguments]
+    if kind == "layer" and not nested:
+        known.append("inputs")
     for name in choice.arguments:
         if name not in known and not taker.accepts_any:
             yield choice.problem_in_key(name, _explain_argument(taker, name, known))
@@ -105,11 +101,9 @@ def check_choice(kind: Kind, choice: WrittenChoice, *, nested: bool = False) -> 
             yield choice.problem_in_key(name, reason)
         else:
             yield from _check_value(taker, choice, name)
-    misspelt = {_meant(name, known) for name in choice.arguments if name not in known}
+    given = choice.arguments.keys() | {_meant(name, known) for name in choice.arguments if name not in known}
     missing = [
-        argument.name
-        for argument in taker.arguments
-        if argument.required and argument.name not in misspelt | choice.arguments.keys()
+        argument.name for argument in taker.arguments if argument.required and argument.name not in given
     ]
     if missing:
         yield choice.problem_in_name(_explain_missing(choice.name, missing))
@@ -119,25 +113,21 @@ def _check_value(part: Part, choice: WrittenChoice, name: str) -> Iterator[Probl
     """What is wrong with the value of an argument that the part takes."""
     node = choice.arguments[name]
     argument = part.argument(name)
-    if kind := catalog.nested_kind(part, name):
-        path = (*choice.path, choice.name, name)
-        yield from _check_nested(kind, choice, name, node, path)
-    elif argument and not accepts(argument.values, plain(node)):
-        message = f"expected {expectation(argument.values)}, found {describe(plain(node))}"
+    kind = catalog.nested_kind(part, name)
+    if kind and (node.value is not None or (argument and argument.required)):
+        yield from _check_nested(kind, node, (*choice.path, choice.name, name))
+    elif not kind and argument and not accepts(argument.values, plain(node)):
+        message = f"expected {expectation(argument.values)}; found {describe(plain(node))}"
         yield choice.problem_in_value(name, message)
 
 
-def _check_nested(
-    kind: Kind, choice: WrittenChoice, name: str, node: Node, path: tuple[str | int, ...]
-) -> Iterator[Problem]:
+def _check_nested(kind: Kind, node: Node, path: tuple[str | int, ...]) -> Iterator[Problem]:
     """What is wrong with a part that is an argument of another one, or with a list of them."""
-    if node.value is None or (
-        kind == "schedule" and isinstance(node.value, int | float) and not isinstance(node.value, bool)
-    ):
+    if kind == "schedule" and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         return
     if isinstance(node.value, list) and kind == "layer":
         for index, item in enumerate(node.value):
-            yield from _check_nested(kind, choice, name, item, (*path, index))
+            yield from _check_nested(kind, item, (*path, index))
         return
     inner = read_choice(node, path)
     if inner is not None:
@@ -146,7 +136,10 @@ def _check_nested(
     try:
         Choice.parse(plain(node))
     except ValueError as error:
-        yield choice.problem_in_value(name, str(error))
+        message = str(error)
+        if kind == "schedule" and not isinstance(node.value, dict):
+            message = f"expected a number, or a schedule with arguments; found {describe(plain(node))}"
+        yield Problem(message, path_text(path), node.place)
 
 
 def explain_unknown(kind: Kind, name: str) -> str:
@@ -161,9 +154,10 @@ def explain_unknown(kind: Kind, name: str) -> str:
     if kind == "schedule" and FLOAT.fullmatch(name):
         return f"'{name}' is text; write the number without quotes"
     near = did_you_mean(name, candidates)
-    if not near and len(candidates) <= MOST_LISTED:
-        near = f"; there are {', '.join(candidates)}"
-    return f"no {kind} '{name}'{near or f' in Keras {keras_version()}'}"
+    classes = [candidate for candidate in candidates if candidate[0].isupper()]
+    if not near and 0 < len(classes) <= MOST_LISTED:
+        near = f"; there are {', '.join(classes)}"
+    return f"no {kind} '{name}'{near or ' in Keras'}"
 
 
 def _with_article(kind: Kind) -> str:
@@ -174,9 +168,11 @@ def _explain_argument(part: Part, name: str, known: list[str]) -> str:
     """Why an argument does not do, and what was probably meant."""
     meant = _meant(name, known)
     if meant and meant == RENAMED_ARGUMENTS.get(name):
-        return f"unknown argument; it is called '{meant}'"
+        return f"unknown argument; in Keras it is called '{meant}'"
     if name in LEFT_OUT_ARGUMENTS:
-        return f"unknown argument; {LEFT_OUT_ARGUMENTS[name]}"
+        return LEFT_OUT_ARGUMENTS[name]
+    if name == "inputs" and part.kind == "layer":
+        return f"the layer around {part.name} takes the inputs; leave it out here"
     if meant:
         return f"unknown argument; did you mean '{meant}'?"
     more = ", ..." if len(known) > MOST_LISTED else ""

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+ALIKE = 0.65
+"""How much of two names must agree, as ``difflib`` measures it."""
+
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that a word was most likely meant to be, or None.
 
     Case and underscores count little: ``relU`` is ``relu``, ``earlystopping`` is ``EarlyStopping``.
     """
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
 
-    folded: dict[str, str] = {}
+    spellings: dict[str, list[str]] = {}
     for candidate in candidates:
-        folded.setdefault(fold(candidate), candidate)
-    matches = get_close_matches(fold(word), folded, 1, 0.65)
-    return folded[matches[0]] if matches else None
+        spellings.setdefault(fold(candidate), []).append(candidate)
+    folded = fold(word)
+    matches = get_close_matches(folded, spellings, 5, ALIKE) or _completions(folded, spellings)
+    if not matches:
+        return None
+    # Two letters that changed places are one slip: adma is nearer to adam than to adamax.
+    best = next((match for match in matches if sorted(match) == sorted(folded)), matches[0])
+    return max(spellings[best], key=lambda candidate: SequenceMatcher(None, word, candidate).ratio())
+
+
+def _completions(word: str, candidates: Iterable[str]) -> list[str]:
+    """What begins with a word of at least two letters: ``max`` for ``max_value``; the shortest first."""
+    return sorted((name for name in candidates if len(word) > 1 and name.startswith(word)), key=len)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

@@ -41,7 +41,7 @@ def check_output(tree: Node) -> Iterator[Problem]:
     """The last layer against the loss and the data."""
     loss = read_choice(find(tree, ("training", "loss")), ("training", "loss"))
     part = catalog.find("loss", loss.name) if loss else None
-    facts = _facts(tree)
+    facts = known_facts(tree)
     output = last_output(tree)
     if loss is None or part is None:
         return
@@ -73,7 +73,7 @@ def _explain_output(output: Output, kind: str, loss: str, facts: DatasetFacts | 
     return None
 
 
-def _facts(tree: Node) -> DatasetFacts | None:
+def known_facts(tree: Node) -> DatasetFacts | None:
     """What is known of the data; None where the source is wrong or its facts are not known beforehand."""
     from nnrun.spec.datasets import check_dataset, dataset_facts
     from nnrun.spec.schema import Choice

@@ -28,7 +28,7 @@ REFUSED: dict[str, str] = {
     "History": "is not needed: nnrun writes the history itself, to metrics.jsonl in the run",
     "CallbackList": NOT_A_PART,
     "InputSpec": NOT_A_PART,
-    "InputLayer": f"{NOT_A_PART}; write Input, or nothing: the data's shape is the input",
+    "InputLayer": "is not needed: the data's shape is the input; write Input to see it in the specification",
     "serialize": NOT_A_PART,
     "deserialize": NOT_A_PART,
     "get": NOT_A_PART,
@@ -95,20 +95,20 @@ RENAMED_ARGUMENTS: dict[str, str] = {
 """Arguments of older or other books with what they may be called now."""
 
 LEFT_OUT_ARGUMENTS: dict[str, str] = {
-    "input_shape": "the data's shape is the input; leave it out",
-    "batch_input_shape": "the data's shape is the input; leave it out",
-    "input_dim": "the data's shape is the input; leave it out",
-    "in_features": "the data's shape is the input; leave it out",
-    "input_length": "the data's shape is the input; leave it out",
-    "weights": "weights come from training; leave it out",
-    "decay": "Keras ignores it; give training.learning_rate a schedule such as InverseTimeDecay",
+    "input_shape": "the data's shape is the input; leave this out",
+    "batch_input_shape": "the data's shape is the input; leave this out",
+    "input_dim": "the data's shape is the input; leave this out",
+    "in_features": "the data's shape is the input; leave this out",
+    "input_length": "the data's shape is the input; leave this out",
+    "weights": "weights come from training; leave this out",
+    "decay": "Keras ignores decay; give training.learning_rate a schedule such as InverseTimeDecay",
 }
-"""Arguments of older books that have no place any more, by what is written."""
+"""Arguments of older books that have no place any more, with the whole message."""
 
 REFUSED_ARGUMENTS: dict[str, dict[str, str]] = {
     "Input": dict.fromkeys(
         ("batch_size", "dtype", "sparse", "ragged", "batch_shape", "tensor", "optional"),
-        "nnrun takes it from the data; leave it out",
+        "nnrun takes this from the data; leave it out",
     ),
 }
 """Arguments that Keras takes and nnrun does not, by part."""

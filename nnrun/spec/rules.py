@@ -15,9 +15,9 @@ from nnrun.spec.catalog import Part
 from nnrun.spec.catalog_source import snake_case
 from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, whereabouts
 from nnrun.spec.names import did_you_mean
-from nnrun.spec.source import Node, find, plain
+from nnrun.spec.source import Node, find
 
-MONITORED = {"ModelCheckpoint": "save_best_only", "OrbaxCheckpoint": "save_best_only"}
+MONITORED = {"ModelCheckpoint": "save_best_only"}
 """Callbacks that look at their monitor only when this argument is true."""
 
 
@@ -104,14 +104,14 @@ def _check_monitor(part: Part, callback: WrittenChoice, measured: list[str]) -> 
     if switch and callback.value(switch) is not True:
         return
     if isinstance(argument.default, str) and argument.default not in measured:
-        reason = _explain_unmeasured(argument.default, measured)
-        yield callback.problem_in_name(f"watches '{argument.default}' unless told otherwise; {reason}")
+        message = _explain_unmeasured(argument.default, measured)
+        yield callback.problem_in_name(f"watches {argument.default} unless told otherwise: {message}")
 
 
 def _explain_unmeasured(monitor: str, measured: list[str]) -> str:
     bare = monitor.removeprefix("val_")
     if bare != monitor and bare in measured:
-        remedy = f"set training.validation_split, or watch '{bare}'"
+        remedy = f"set training.validation_split, or monitor '{bare}'"
         return f"'{monitor}' is not measured without validation; {remedy}"
     near = did_you_mean(monitor, measured)
     return f"no '{monitor}' is measured{near or '; measured are ' + ', '.join(measured)}"
@@ -167,24 +167,19 @@ def _logged_name(choice: WrittenChoice, written: list[WrittenChoice]) -> str | N
 
 def check_fallback(tree: Node) -> Iterator[Problem]:
     """A fallback must be able to stand in for the source."""
-    from nnrun.spec.datasets import check_dataset, dataset_facts, fallback_fits
-    from nnrun.spec.schema import Choice
+    from nnrun.spec.datasets import fallback_fits
+    from nnrun.spec.output_rules import known_facts
 
     fallback = find(tree, ("data", "fallback"))
-    source = read_choice(find(tree, ("data", "source")), ("data", "source"))
-    if fallback is None or fallback.value != "digits" or source is None:
+    facts = known_facts(tree)
+    if fallback is None or fallback.value != "digits" or facts is None:
         return
-    choice = Choice(source.name, {name: plain(node) for name, node in source.arguments.items()})
-    if check_dataset(choice):
-        return
-    facts = dataset_facts(choice)
     if not facts.downloaded:
-        message = f"{source.name} is inside nnrun and always there; remove the fallback"
-    elif not fallback_fits(source.name):
+        message = f"{facts.name} is inside nnrun and always there; remove the fallback"
+        yield Problem(message, "data.fallback", fallback.place)
+    elif not fallback_fits(facts.name):
         shape = " x ".join(map(str, facts.shape))
         kind = "a number to predict" if facts.classes is None else f"{facts.classes} classes"
-        theirs = f"{source.name} ({shape}, {kind})"
+        theirs = f"{facts.name} ({shape}, {kind})"
         message = f"digits (28 x 28, 10 classes) cannot stand in for {theirs}; remove the fallback"
-    else:
-        return
-    yield Problem(message, "data.fallback", fallback.place)
+        yield Problem(message, "data.fallback", fallback.place)
