@@ -86,19 +86,14 @@ def module_text(module: str) -> str:
     return ""
 
 
-IMPORT = re.compile(
-    r"^ {0,4}from (keras\.\S+|keras) import (?:\((?:\s|#.*)*)?(\w+)(?: as (\w+))?", re.MULTILINE
-)
-"""Keras imports one name in each statement; the indented ones choose a backend, TensorFlow's first."""
+IMPORT = re.compile(r"^from (keras\S*) import (?:\((?:\s|#.*)*)?(\w+)(?: as (\w+))?", re.MULTILINE)
+"""Keras imports one name in each statement."""
 
 
 @functools.cache
 def imports(module: str) -> dict[str, tuple[str, str]]:
     """What a module imports from Keras: local name -> (module, name there)."""
-    found: dict[str, tuple[str, str]] = {}
-    for origin, name, local in IMPORT.findall(module_text(module)):
-        found.setdefault(local or name, (origin, name))
-    return found
+    return {local or name: (origin, name) for origin, name, local in IMPORT.findall(module_text(module))}
 
 
 @functools.cache

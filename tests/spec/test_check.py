@@ -149,6 +149,13 @@ def test_graph_with_named_ends_has_no_problems(model: str) -> None:
     assert problems(specification(layers, model=model)) == []
 
 
+def test_input_layer_that_bears_the_name_of_an_input_has_no_problems() -> None:
+    layers = (
+        "[{Input: {name: picture, shape: [28, 28]}}, {Flatten: {inputs: [picture]}}, {Dense: {units: 10}}]"
+    )
+    assert problems(specification(layers, model=", inputs: [picture]")) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
