@@ -208,9 +208,11 @@ def test_base_choice_is_replaced_unless_the_name_is_the_same(
 
 def test_base_values_keep_the_places_of_their_files(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(MINIMAL.replace("softmax", "softmaxx"))
-    assert [line.split("  ")[0] for line in problems(tmp_path, "base: base.yaml\nseed: x\n")] == [
+    found = problems(tmp_path, "base: base.yaml\nseed: x\n", "quux=3")
+    assert [line.split("  ")[0] for line in found] == [
         "spec.yaml:2:7",
         "base.yaml:3:53",
+        "command line:1:1",
     ]
 
 

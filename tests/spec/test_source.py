@@ -155,7 +155,9 @@ def test_python_tags_run_nothing(tmp_path: Path) -> None:
 def test_line_ends_and_byte_order_mark_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n")
-    tree = parse_yaml(read_source(path))
+    source = read_source(path)
+    tree = parse_yaml(source)
+    assert source.line(1) == "a: 1"
     assert plain(tree) == {"a": 1, "b": 2}
     assert str(tree.place) == f"{path}:1:1"
 
@@ -180,10 +182,10 @@ def message_of(path: Path) -> str:
 
 
 def test_read_missing_file_names_the_nearest(tmp_path: Path) -> None:
-    (tmp_path / "mnist.yaml").touch()
-    expected = f"; did you mean {tmp_path / 'mnist.yaml'}?"
-    assert message_of(tmp_path / "minst.yaml") == f"{tmp_path / 'minst.yaml'} does not exist{expected}"
-    assert message_of(tmp_path / "mnist") == f"{tmp_path / 'mnist'} does not exist{expected}"
+    (tmp_path / "xor.yaml").touch()
+    expected = f"; did you mean {tmp_path / 'xor.yaml'}?"
+    assert message_of(tmp_path / "xro.yaml") == f"{tmp_path / 'xro.yaml'} does not exist{expected}"
+    assert message_of(tmp_path / "xor") == f"{tmp_path / 'xor'} does not exist{expected}"
 
 
 def test_read_missing_file_far_from_any_other_names_none(tmp_path: Path) -> None:
