@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.keras_backend import load_tensorflow
-from nnrun.training.devices import is_slow_in_xla_loop
+from nnrun.training.devices import has_windows
 from nnrun.training.feed import Feed, index_matrix
 
 Steps = Callable[[Any, int, int], None]
@@ -110,7 +110,7 @@ class Engine:
     def _compile(self, feed: Feed, step_on_batch: Callable[[Any], Any]) -> Steps:
         tf, strategy = self._tf, self._strategy
         jit = self._model.jit_compile
-        fused = not (jit and is_slow_in_xla_loop(self._model))
+        fused = not (jit and has_windows(self._model))
         if not fused:
             # XLA computes convolutions inside a loop by other, slow code. Compiled step by step they are what fit runs.
             step_on_batch = tf.function(step_on_batch, jit_compile=True, autograph=False, reduce_retracing=True)
@@ -154,10 +154,14 @@ class Engine:
 
         def step(i: Any, batch: Any, state: Any) -> Any:
             state = visit(i, batch, state)
-            return i + 1, feed.batch(order[tf.minimum(i + 1, last)]), state
+            return i + 1, batch_of(tf.minimum(i + 1, last)), state
+
+        def batch_of(i: Any) -> Any:
+            # Not order[i]: XLA compiles a slice anew for every place where it begins.
+            return feed.batch(tf.gather(order, i))
 
         return tf.while_loop(
-            lambda i, *_: i <= last, step, [first, feed.batch(order[first]), state], parallel_iterations=1
+            lambda i, *_: i <= last, step, [first, batch_of(first), state], parallel_iterations=1
         )[2]
 
 
