@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
+import io
 import math
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nnrun import __version__
 from nnrun.data.load import Data, Examples, load_data
-from nnrun.errors import ChangedError, DataError, RunError
+from nnrun.errors import ChangedError, DataError
 from nnrun.keras_backend import divert_native_noise, start_session
 from nnrun.model.build import InputShape, build_model, check_output, compile_model
 from nnrun.model.parts import make_part
+from nnrun.model.summary import build_from_facts, refuse_too_large
 from nnrun.spec.load import Loaded, dump_spec, load_spec
 from nnrun.spec.schema import Spec
 from nnrun.store.run import Run, create_run, find_run, probe_directory, runs_directory
@@ -121,7 +125,9 @@ def input_shapes(examples: Examples, divisor: float | None) -> dict[str, InputSh
     """What the model's inputs receive; one unnamed array is called ``input``."""
     arrays = examples.x if isinstance(examples.x, dict) else {"input": examples.x}
     return {
-        name: InputShape(array.shape[1:], "int32" if array.dtype.kind in "iu" and divisor is None else "float32")
+        name: InputShape(
+            array.shape[1:], "int32" if array.dtype.kind in "iu" and divisor is None else "float32"
+        )
         for name, array in arrays.items()
     }
 
@@ -154,6 +160,7 @@ def train(
     loaded = load_spec(path, overrides)
     runs = runs_directory(runs_dir)
     probe_directory(runs)
+    refuse_too_large(build_from_facts(loaded), loaded.spec.training)  # on paper first: the data may take long
     prepared = prepare(loaded, display.notify)
     if prepared.data.warning:
         display.warn(prepared.data.warning)
@@ -168,9 +175,7 @@ def train(
     return run, ending
 
 
-def run_training(
-    prepared: Prepared, run: Run, display: Display, interrupted: Callable[[], bool]
-) -> Ending:
+def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Callable[[], bool]) -> Ending:
     """Train, keep the best model, score it on the test part, write the result."""
     started = time.monotonic()
     spec = prepared.spec
@@ -180,7 +185,14 @@ def run_training(
     plan = Plan(training.epochs, training.batch_size, spec.seed, training.shuffle, training.monitor)
     validation = prepared.feed("validation") if prepared.data.validation is not None else None
     ending = Training(
-        prepared.model, prepared.engine, prepared.feed("train"), validation, plan, callbacks, recorder, interrupted
+        prepared.model,
+        prepared.engine,
+        prepared.feed("train"),
+        validation,
+        plan,
+        callbacks,
+        recorder,
+        interrupted,
     ).run()
     kept = recorder.keep(best=validation is not None)
     result = summarise(prepared, ending, recorder.rows, kept, seconds=time.monotonic() - started)
@@ -281,7 +293,9 @@ def summarise(
     return result
 
 
-def evaluate(reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None) -> tuple[Run, dict[str, Any]]:
+def evaluate(
+    reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None
+) -> tuple[Run, dict[str, Any]]:
     """Score a run's model on a part of its data.
 
     Args:
@@ -296,7 +310,13 @@ def evaluate(reference: str, part: Part = "test", *, display: Display, runs_dir:
     run, prepared, kept = reopen(reference, display, runs_dir)
     feed = prepared.feed(part)
     scores = prepared.engine.evaluate(feed, prepared.spec.training.batch_size)
-    report = {"part": part, "examples": feed.count, "data": prepared.data.name, "model": kept, "scores": scores}
+    report = {
+        "part": part,
+        "examples": feed.count,
+        "data": prepared.data.name,
+        "model": kept,
+        "scores": scores,
+    }
     run.write_evaluation(part, "scores.json", report)
     return run, report
 
@@ -308,24 +328,63 @@ class Predictions:
     Args:
         part: Which examples.
         outputs: Of shape (n, ...).
-        targets: Class indices of shape (n,), or numbers.
-        class_names: For classes.
-        classes: Whether the targets are classes.
+        targets: Class indices of shape (n,), or numbers of shape (n,) or (n, k).
+        classes: The number of classes; None for regression.
+        class_names: Names of the classes, where the data has them.
     """
 
     part: Part
     outputs: NDArray[Any]
     targets: NDArray[Any]
-    class_names: tuple[str, ...] | None
     classes: int | None
+    class_names: tuple[str, ...] | None
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One example after the other: its number, its target, and what the model says.
+
+        For classes: ``predicted``, its ``probability`` and whether it is ``right``. Otherwise the outputs.
+        """
+        flat = self.outputs.reshape(len(self.outputs), -1)  # (n, values)
+        for index, (output, target) in enumerate(zip(flat, self.targets, strict=True)):
+            if self.classes is None or flat.shape[1] not in (1, self.classes):
+                values = {
+                    f"output_{i}" if len(output) > 1 else "output": float(x) for i, x in enumerate(output)
+                }
+                yield {"example": index, "target": np.asarray(target).tolist(), **values}
+                continue
+            chances = output if len(output) > 1 else np.array([1 - output[0], output[0]])
+            predicted = int(chances.argmax())
+            yield {
+                "example": index,
+                "target": self._name(int(target)),
+                "predicted": self._name(predicted),
+                "probability": float(chances[predicted]),
+                "right": predicted == int(target),
+            }
+
+    def csv(self) -> str:
+        """All rows as comma-separated values with a header."""
+        text = io.StringIO()
+        writer: csv.DictWriter[str] | None = None
+        for row in self.rows():
+            if writer is None:
+                writer = csv.DictWriter(text, list(row))
+                writer.writeheader()
+            writer.writerow(row)
+        return text.getvalue()
+
+    def _name(self, index: int) -> str | int:
+        return self.class_names[index] if self.class_names else index
 
 
-def predict(reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None) -> tuple[Run, Predictions]:
+def predict(
+    reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None
+) -> tuple[Run, Predictions]:
     """The outputs of a run's model for a part of its data."""
     run, prepared, _ = reopen(reference, display, runs_dir)
     (outputs,) = prepared.engine.predict(prepared.feed(part), prepared.spec.training.batch_size)
     data = prepared.data
-    return run, Predictions(part, outputs, prepared.examples(part).y, data.class_names, data.facts.classes)
+    return run, Predictions(part, outputs, prepared.examples(part).y, data.facts.classes, data.class_names)
 
 
 def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run, Prepared, dict[str, Any]]:
@@ -337,11 +396,13 @@ def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run
     """
     run = find_run(reference, runs_directory(runs_dir))
     recorded = run.facts()["data"]
+    divert_native_noise(run.native_log)
     prepared = prepare(load_spec(run.config_path), display.notify)
     if prepared.data.fingerprint != recorded["fingerprint"]:
         raise ChangedError(
             f"the data is not what {run.id} was trained on: then {recorded['name']} ({recorded['fingerprint'][:19]}...), "
-            f"now {prepared.data.name} ({prepared.data.fingerprint[:19]}...)"
+            f"now {prepared.data.name} ({prepared.data.fingerprint[:19]}...); "
+            "put the same file back, or point NNRUN_DATA_DIR to where it is"
         )
     header, arrays = run.read_best()
     assign_model(prepared.model, arrays, f"the checkpoint of {run.id}")

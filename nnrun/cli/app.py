@@ -1,7 +1,7 @@
 """The ``nnrun`` command: its subcommands, and the one place where expected errors become exit codes.
 
-    0 done · 2 usage or specification · 3 data · 4 run or checkpoint damaged · 5 disk, memory, permission ·
-    6 diverged · 7 run in use · 8 changed since training · 70 a bug in nnrun · 130/143 interrupted
+0 done · 2 usage or specification · 3 data · 4 run or checkpoint damaged · 5 disk, memory, permission ·
+6 diverged · 7 run in use · 8 changed since training · 70 a bug in nnrun · 130/143 interrupted
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def report_bug(bug: Exception) -> None:
 
     from nnrun.cli.console import messages, printable
 
-    with tempfile.NamedTemporaryFile("w", prefix="nnrun-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="nnrun-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
         traceback.print_exception(bug, file=file)
     messages().print(
         f"This is a bug in nnrun {__version__}: {printable(f'{type(bug).__name__}: {bug}')}\n"
@@ -81,7 +83,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Train neural networks that are described in a YAML file."""

@@ -43,8 +43,6 @@ def print_json(value: Any) -> None:
     print(json.dumps(finite(value), ensure_ascii=False), flush=True)  # noqa: T201
 
 
-
-
 def print_error(error: NnrunError, closing: str = "Nothing was trained.") -> None:
     """Show an expected error: its problems with their lines, then what it means."""
     console = messages()
@@ -94,7 +92,8 @@ def _frame(place: Place) -> Iterable[str]:
 def printable(text: str) -> str:
     """The text with control and direction-changing characters escaped, so that no file can repaint the screen."""
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 

@@ -67,7 +67,9 @@ FIGURES = ("epoch", "seconds", "examples_per_second", "learning_rate")
 
 def metric_text(row: Row) -> str:
     """Losses and metrics of a row: ``loss 0.2791  accuracy 0.9187``."""
-    return "  ".join(f"{printable(name)} {number(value)}" for name, value in row.items() if name not in FIGURES)
+    return "  ".join(
+        f"{printable(name)} {number(value)}" for name, value in row.items() if name not in FIGURES
+    )
 
 
 @dataclass
@@ -180,7 +182,9 @@ class RichDisplay(PlainDisplay):
         epoch = row["epoch"]
         text = self._row(epoch, 1.0, metric_text(row))
         left = self._pace.left(epoch, 1.0)
-        text.append(f"  lr {row['learning_rate']:.3g}  {row['examples_per_second']:,.0f}/s  {left} left", "dim")
+        text.append(
+            f"  lr {row['learning_rate']:.3g}  {row['examples_per_second']:,.0f}/s  {left} left", "dim"
+        )
         if position.best_epoch == epoch:
             text.append(f"  {BEST}", "bold green")
         return text
@@ -210,7 +214,9 @@ class RichDisplay(PlainDisplay):
         for name, text in closing(run, result):
             grid.add_row(f"[bold]{name}", text)
         title = "done" if result["reason"] != "interrupted" else "interrupted"
-        results().print(Panel(grid, title=title, border_style="green" if title == "done" else "yellow", expand=False))
+        results().print(
+            Panel(grid, title=title, border_style="green" if title == "done" else "yellow", expand=False)
+        )
 
 
 class JsonDisplay(Display):
@@ -306,7 +312,9 @@ def closing(run: Run, result: dict[str, Any]) -> list[tuple[str, str]]:
     if result["reason"] == "callback":
         lines.append(("stopped", f"by a callback after epoch {result['epochs']}"))
     if result["reason"] == "interrupted":
-        lines.append(("interrupted", f"after {result['epochs']} whole epochs; history, checkpoint and model are kept"))
+        lines.append(
+            ("interrupted", f"after {result['epochs']} whole epochs; history, checkpoint and model are kept")
+        )
     best, final = result["best"], result["final"]
     if best:
         lines.append(("best", f"epoch {best['epoch']} by {result['monitor']}  {metric_text(best)}"))
@@ -314,7 +322,9 @@ def closing(run: Run, result: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("last", f"epoch {final['epoch']}  {metric_text(final)}"))
     if "test" in result:
         scores = "  ".join(f"{printable(name)} {number(value)}" for name, value in result["test"].items())
-        lines.append(("test", f"{scores}  ({result['model']['weights']} weights, epoch {result['model']['epoch']})"))
+        lines.append(
+            ("test", f"{scores}  ({result['model']['weights']} weights, epoch {result['model']['epoch']})")
+        )
     lines.append(("time", duration(result["seconds"])))
     lines.append(("run", str(run.path)))
     lines.append(("next", f"nnrun evaluate {run.id}   nnrun predict {run.id}   nnrun summary {run.id}"))

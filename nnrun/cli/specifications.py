@@ -15,7 +15,9 @@ from nnrun.errors import SpecError
 @command(epilog="Example: nnrun validate configs/*.yaml")
 def validate(
     configs: Annotated[list[Path], typer.Argument(help="Specifications: YAML files.", metavar="CONFIG...")],
-    build: Annotated[bool, typer.Option("--build", help="Also build the model, to check the shapes.")] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="Also build the model, to check the shapes.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Find all mistakes in specifications, without TensorFlow and in a moment."""

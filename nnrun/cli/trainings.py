@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from nnrun.experiment import Display, Part, Predictions
     from nnrun.store.run import Run
 
-Config = Annotated[Path, typer.Argument(help="A specification: a YAML file.", metavar="CONFIG", show_default=False)]
+Config = Annotated[
+    Path, typer.Argument(help="A specification: a YAML file.", metavar="CONFIG", show_default=False)
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Changes for this time: a.b=VALUE sets, ~a.b removes.", metavar="[a.b=VALUE]...", show_default=False
+        help="Changes for this time: a.b=VALUE sets, ~a.b removes.",
+        metavar="[a.b=VALUE]...",
+        show_default=False,
     ),
 ]
 RunName = Annotated[str, typer.Argument(help="A run: path, id, unique prefix, or latest.", metavar="RUN")]
 RunsDir = Annotated[
-    Path | None, typer.Option(help="Where runs are kept; default: $NNRUN_RUNS_DIR, or runs.", show_default=False)
+    Path | None,
+    typer.Option(help="Where runs are kept; default: $NNRUN_RUNS_DIR, or runs.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings, and the run's path at the end.")]
@@ -34,7 +39,11 @@ Examples = Annotated[str, typer.Option("--on", help="Which examples: test, valid
 
 @command("Nothing was trained.", epilog="Example: nnrun train configs/mnist.yaml training.epochs=3 seed=1")
 def train(
-    config: Config, overrides: Overrides = None, runs_dir: RunsDir = None, json: Json = False, quiet: Quiet = False
+    config: Config,
+    overrides: Overrides = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network and leave everything about it in runs/<id>.
 
@@ -74,7 +83,9 @@ def evaluate(run: RunName, on: Examples = "test", runs_dir: RunsDir = None, json
         f"({model['weights']} weights, epoch {model['epoch']})",
         markup=False,
     )
-    results().print(table(("score", "value"), [(printable(k), number(v)) for k, v in report["scores"].items()]))
+    results().print(
+        table(("score", "value"), [(printable(k), number(v)) for k, v in report["scores"].items()])
+    )
 
 
 @command("Nothing was predicted.", epilog="Example: nnrun predict latest --output predictions.csv")
@@ -82,7 +93,8 @@ def predict(
     run: RunName,
     on: Examples = "test",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write all of them to this CSV file.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="Write all of them to this CSV file.", show_default=False),
     ] = None,
     first: Annotated[int, typer.Option(help="How many to show.", min=1)] = 10,
     runs_dir: RunsDir = None,
@@ -92,7 +104,7 @@ def predict(
     from nnrun import experiment
     from nnrun.cli.console import messages, print_json, results
 
-    opened, predictions = experiment.predict(
+    _, predictions = experiment.predict(
         run, checked_part(on), display=choose_display(json=json, quiet=False), runs_dir=runs_dir
     )
     if output:
@@ -113,7 +125,10 @@ def prediction_table(predictions: Predictions, first: int) -> Any:
     from nnrun.cli.display import number
 
     rows = [row for _, row in zip(range(first), predictions.rows(), strict=False)]
-    cells = [[number(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row.values()] for row in rows]
+    cells = [
+        [number(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row.values()]
+        for row in rows
+    ]
     return table(list(rows[0]), cells)
 
 

@@ -11,6 +11,7 @@ from nnrun.keras_backend import load_keras
 from nnrun.model.parts import make_part
 from nnrun.model.shapes import explain_misfit, shape_text
 from nnrun.spec.schema import Choice, ModelSection, TrainingSection
+from nnrun.spec.source import path_text
 
 PlaceOf = Callable[..., Place | None]
 """Finds where a path of the specification stands in its text: ``place("model", "layers", 1)``."""
@@ -102,7 +103,8 @@ class _Builder:
         }
         if declared and len(declared) != len(inputs):
             self._refuse(
-                next(iter(declared)), f"the data has {len(inputs)} input(s), here are {len(declared)} Input layers"
+                next(iter(declared)),
+                f"the data has {len(inputs)} input(s), here are {len(declared)} Input layers",
             )
         names = self.section.inputs or list(inputs)
         tensors = {}
@@ -156,15 +158,15 @@ def compile_model(model: Any, section: TrainingSection, *, jit_compile: bool, pl
     Raises:
         SpecError: A value that Keras refuses.
     """
-    made = {
-        "optimizer": _make_at(("training", "optimizer"), place, lambda: make_optimizer(section)),
-        "loss": _make_at(("training", "loss"), place, lambda: make_part("loss", section.loss)),
-        "metrics": [
-            _make_at(("training", "metrics", i), place, lambda choice=choice: make_part("metric", choice))
-            for i, choice in enumerate(section.metrics)
+    model.compile(
+        optimizer=_make_at(place, ("training", "optimizer"), make_optimizer, section),
+        loss=_make_at(place, ("training", "loss"), make_part, "loss", section.loss),
+        metrics=[
+            _make_at(place, ("training", "metrics", index), make_part, "metric", choice)
+            for index, choice in enumerate(section.metrics)
         ],
-    }
-    model.compile(**made, jit_compile=jit_compile)
+        jit_compile=jit_compile,
+    )
 
 
 def make_optimizer(section: TrainingSection) -> Any:
@@ -204,12 +206,11 @@ def check_output(model: Any, targets: tuple[int, ...], section: ModelSection, pl
     )
 
 
-def _make_at(path: tuple[str | int, ...], place: PlaceOf, make: Callable[[], Any]) -> Any:
+def _make_at(place: PlaceOf, path: tuple[str | int, ...], make: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return make()
+        return make(*arguments)
     except Exception as error:
-        text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-        raise SpecError([Problem(_reason(error), text, place(*path))]) from error
+        raise SpecError([Problem(_reason(error), path_text(path), place(*path))]) from error
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,9 @@ def shape_text(shape: Any) -> str:
     if isinstance(shape, list) or (shape and isinstance(shape[0], tuple | list)):
         return "[" + ", ".join(shape_text(one) for one in shape) + "]"
     first, *rest = shape
-    sizes = ["batch" if first is None else str(first)] + ["any" if size is None else str(size) for size in rest]
+    sizes = ["batch" if first is None else str(first)] + [
+        "any" if size is None else str(size) for size in rest
+    ]
     return f"({', '.join(sizes)})"
 
 

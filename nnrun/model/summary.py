@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
 
+from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, start_session
 from nnrun.model.build import InputShape, build_model, make_optimizer
 from nnrun.model.shapes import shape_text
@@ -79,13 +81,36 @@ def describe_model(model: Any, training: TrainingSection) -> dict[str, Any]:
     }
 
 
+def refuse_too_large(model: Any, training: TrainingSection) -> None:
+    """Refuse a model that the machine's memory cannot hold; TensorFlow would be killed instead of failing.
+
+    Raises:
+        ResourceError: Weights, gradients and optimizer alone take more than there is.
+    """
+    memory = describe_model(model, training)["memory"]
+    needed = memory["parameters"] + memory["gradients"] + memory["optimizer"]
+    installed = _installed_bytes()
+    if installed and needed > installed:
+        raise ResourceError(
+            f"the model's {model.count_params():,} parameters take {size_text(needed)} with gradients and optimizer, "
+            f"this machine has {size_text(installed)}; use fewer units or filters"
+        )
+
+
+def _installed_bytes() -> int | None:
+    """The machine's memory, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def size_text(count: float) -> str:
     """Bytes in words: ``1.6 MB``."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError("unreachable")
+    if count < 1000:
+        return f"{count:.0f} B"
+    power = min(4, int(math.log10(count) // 3))
+    return f"{count / 1000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
 
 
 def _optimizer_bytes(model: Any, training: TrainingSection) -> int:

@@ -55,7 +55,11 @@ def write_archive(path: Path, header: Mapping[str, Any], arrays: Mapping[str, ND
                 with archive.open(zipfile.ZipInfo(member, FIXED_DATE), "w", force_zip64=True) as target:
                     np.lib.format.write_array(target, array, allow_pickle=False)
 
-    write_file(path, fill, check=read_archive)
+    write_file(path, fill, check=_check)
+
+
+def _check(path: Path) -> None:
+    read_archive(path)
 
 
 def read_archive(path: Path) -> tuple[dict[str, Any], Arrays]:
@@ -71,7 +75,18 @@ def read_archive(path: Path) -> tuple[dict[str, Any], Arrays]:
         raise RunError(f"{path} is missing") from None
     except RunError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError, zipfile.BadZipFile, struct.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        SyntaxError,
+        zipfile.BadZipFile,
+        struct.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
 
@@ -85,7 +100,9 @@ def _read(archive: zipfile.ZipFile, path: Path) -> tuple[dict[str, Any], Arrays]
         raise RunError(f"{path} is damaged: it has no header")
     content = json.loads(archive.read(HEADER))
     if content["format"] > FORMAT:
-        raise RunError(f"{path} was written by a newer nnrun (format {content['format']}, this one reads {FORMAT})")
+        raise RunError(
+            f"{path} was written by a newer nnrun (format {content['format']}, this one reads {FORMAT})"
+        )
     listed = content["arrays"]
     if {HEADER, *(entry["member"] for entry in listed)} != set(infos) or len(infos) != len(listed) + 1:
         raise RunError(f"{path} is damaged: its arrays are not those that its header lists")
@@ -98,7 +115,9 @@ def _read(archive: zipfile.ZipFile, path: Path) -> tuple[dict[str, Any], Arrays]
     return content["header"], arrays
 
 
-ARRAY_HEADER = re.compile(r"\{'descr': '[<>|=][a-zA-Z]\d{1,3}', 'fortran_order': (True|False), 'shape': \((\d+, ?)*\d*\), \}\s*")
+ARRAY_HEADER = re.compile(
+    r"\{'descr': '[<>|=][a-zA-Z]\d{1,3}', 'fortran_order': (True|False), 'shape': \((\d+, ?)*\d*\), \}\s*"
+)
 
 
 def _read_array(data: bytes, dtype: str) -> NDArray[Any]:
@@ -126,7 +145,8 @@ def _bits(array: NDArray[Any]) -> NDArray[Any]:
 def _dtype(name: str) -> np.dtype[Any]:
     import ml_dtypes  # comes with TensorFlow
 
-    return np.dtype(getattr(ml_dtypes, name))
+    found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+    return found
 
 
 def _digest(array: NDArray[Any]) -> str:

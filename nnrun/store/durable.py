@@ -26,7 +26,9 @@ class FileSystem:
         return os.fdopen(os.open(path, flags, 0o644), "w+b")
 
     def open_append(self, path: Path) -> IO[bytes]:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
         return os.fdopen(os.open(path, flags, 0o644), "ab")
 
     def write(self, file: IO[bytes], data: bytes) -> None:
@@ -56,7 +58,9 @@ disk = FileSystem()
 """What all writing goes through."""
 
 
-def write_file(path: Path, fill: Callable[[IO[bytes]], None], check: Callable[[Path], None] | None = None) -> None:
+def write_file(
+    path: Path, fill: Callable[[IO[bytes]], None], check: Callable[[Path], None] | None = None
+) -> None:
     """Replace a file by a new one, or leave it as it was.
 
     The new one is written beside it, synced, read back, and renamed over it; then the folder is synced. After a
@@ -132,7 +136,9 @@ def _explain(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         with contextlib.suppress(OSError):
             free = shutil.disk_usage(path.parent).free
-            return f"{start}; {free / 1e6:.0f} MB are free there. Make room, or use --runs-dir on another disk"
+            return (
+                f"{start}; {free / 1e6:.0f} MB are free there. Make room, or use --runs-dir on another disk"
+            )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{start}; choose a folder that you may write to with --runs-dir"
     if error.errno == errno.ELOOP:

@@ -28,7 +28,9 @@ def hold(path: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise RunInUseError(f"{path.parent} is in use{_holder(path)}; wait for it, or train into a new run") from None
+        raise RunInUseError(
+            f"{path.parent} is in use{_holder(path)}; wait for it, or train into a new run"
+        ) from None
     try:
         with contextlib.suppress(OSError):
             _holder_file(path).write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))

@@ -103,12 +103,16 @@ class Run:
         """
         facts = _read_json(self.path / "run.json")
         if not isinstance(facts.get("format"), int) or facts["format"] > FORMAT:
-            raise RunError(f"{self.id} was written by a newer nnrun (format {facts.get('format')}, this one reads {FORMAT})")
+            raise RunError(
+                f"{self.id} was written by a newer nnrun (format {facts.get('format')}, this one reads {FORMAT})"
+            )
         return facts
 
     def append_row(self, row: Mapping[str, Any]) -> None:
         """Add an epoch to ``metrics.jsonl``."""
-        append_line(self.path / "metrics.jsonl", json.dumps(finite(dict(row)), ensure_ascii=False, allow_nan=False))
+        append_line(
+            self.path / "metrics.jsonl", json.dumps(finite(dict(row)), ensure_ascii=False, allow_nan=False)
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """The epochs of ``metrics.jsonl``; a last line that a crash cut short is left out.
@@ -229,7 +233,9 @@ def probe_directory(runs: Path) -> None:
         disk.remove(probe)
         free = shutil.disk_usage(runs).free
     if free < LEAST_FREE_BYTES:
-        raise ResourceError(f"{runs} has {free / 1e6:.0f} MB free; a run needs at least {LEAST_FREE_BYTES >> 20} MiB")
+        raise ResourceError(
+            f"{runs} has {free / 1e6:.0f} MB free; a run needs at least {LEAST_FREE_BYTES >> 20} MiB"
+        )
 
 
 def create_run(runs: Path, name: str, *, now: datetime) -> Run:
@@ -295,7 +301,11 @@ def find_run(reference: str, runs: Path) -> Run:
     if matches:
         listed = ", ".join(run.id for run in matches[-5:])
         raise RunError(f"{len(matches)} runs begin with {reference!r}: {listed}; write more of the id")
-    where = f"the newest in {runs} is {known[-1].id}" if known else f"there are none in {runs}; train one, or name another place with --runs-dir"
+    where = (
+        f"the newest in {runs} is {known[-1].id}"
+        if known
+        else f"there are none in {runs}; train one, or name another place with --runs-dir"
+    )
     raise RunError(f"no run {reference!r}; {where}")
 
 

@@ -63,11 +63,15 @@ def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Any]:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
         except RuntimeError as error:
-            raise ResourceError("runtime.threads can be set only once in a process, before anything runs") from error
+            raise ResourceError(
+                "runtime.threads can be set only once in a process, before anything runs"
+            ) from error
     if runtime.deterministic and device == "gpu":
         # On a CPU all operations are deterministic as they are, and this switch would make Keras refuse XLA.
         tf.config.experimental.enable_op_determinism()
-    strategy = tf.distribute.MirroredStrategy() if runtime.strategy == "mirrored" else tf.distribute.get_strategy()
+    strategy = (
+        tf.distribute.MirroredStrategy() if runtime.strategy == "mirrored" else tf.distribute.get_strategy()
+    )
     return Devices(device, threads, runtime.strategy, runtime.deterministic), strategy
 
 

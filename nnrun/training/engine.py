@@ -46,7 +46,9 @@ class Engine:
         """Make the variables of the optimizer, the loss and the metrics, from the shapes of a first batch."""
         batch = feed.batch(self._tf.range(min(batch_size, feed.count)))
         with self._strategy.scope():
-            self._model._symbolic_build(data_batch=batch)  # as Keras does in fit; there is no public name for it
+            self._model._symbolic_build(
+                data_batch=batch
+            )  # as Keras does in fit; there is no public name for it
             self._model.optimizer.build(self._model.trainable_variables)
 
     def training(self, feed: Feed) -> Steps:
@@ -86,7 +88,7 @@ class Engine:
             outputs = tf.nest.flatten(predict(batch))
             return [array.write(i, output) for array, output in zip(kept, outputs, strict=True)]
 
-        @tf.function(autograph=False, input_signature=[_matrix_spec(tf)])
+        @tf.function(autograph=False, input_signature=[_matrix_spec(tf)])  # type: ignore[untyped-decorator]
         def run(order: Any) -> list[Any]:
             count = tf.shape(order)[0]
             kept = [tf.TensorArray(output.dtype, count) for output in model.outputs]
@@ -113,7 +115,9 @@ class Engine:
         fused = not (jit and has_windows(self._model))
         if not fused:
             # XLA computes convolutions inside a loop by other, slow code. Compiled step by step they are what fit runs.
-            step_on_batch = tf.function(step_on_batch, jit_compile=True, autograph=False, reduce_retracing=True)
+            step_on_batch = tf.function(
+                step_on_batch, jit_compile=True, autograph=False, reduce_retracing=True
+            )
 
         def visit(i: Any, batch: Any, done: Any) -> Any:
             step_on_batch(batch)
@@ -121,14 +125,16 @@ class Engine:
 
         def visit_rows(order: Any, first: Any, count: Any) -> Any:
             def step(i: Any) -> Any:
-                strategy.run(lambda rows: step_on_batch(feed.batch(_share(tf, strategy, rows))), args=(order[i],))
+                strategy.run(
+                    lambda rows: step_on_batch(feed.batch(_share(tf, strategy, rows))), args=(order[i],)
+                )
                 return i + 1
 
             return tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)
 
         # The counter is returned because TensorFlow leaves a graph without outputs as it is, and rewrites others (a
         # division by a constant becomes a multiplication): only then are the roundings those of fit.
-        @tf.function(
+        @tf.function(  # type: ignore[untyped-decorator]
             jit_compile=jit and fused,
             autograph=False,
             input_signature=[_matrix_spec(tf), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)],
@@ -143,7 +149,9 @@ class Engine:
 
         return steps
 
-    def _walk(self, feed: Feed, order: Any, first: Any, count: Any, visit: Callable[..., Any], state: Any) -> Any:
+    def _walk(
+        self, feed: Feed, order: Any, first: Any, count: Any, visit: Callable[..., Any], state: Any
+    ) -> Any:
         """Hand ``count`` batches, from row ``first`` of an index matrix on, to ``visit(i, batch, state) -> state``.
 
         Each batch is gathered a turn ahead and carried around the loop. XLA would otherwise fuse the gathering into

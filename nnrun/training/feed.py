@@ -15,7 +15,6 @@ Targets = Literal["indices", "one_hot", "numbers"]
 """How the loss takes the targets: class indices, one-hot rows, or the numbers as they are."""
 
 
-
 def target_form(loss: str, classes: int | None, outputs: int | None) -> Targets:
     """How a loss takes the targets.
 
@@ -73,7 +72,11 @@ def make_feed(examples: Examples, *, divisor: float | None, targets: Targets, cl
     y: NDArray[Any] = examples.y
     if targets == "one_hot":
         y = np.eye(classes or 0, dtype="float32")[y]  # (n, classes)
-    x = {name: tf.constant(array) for name, array in examples.x.items()} if isinstance(examples.x, dict) else tf.constant(examples.x)
+    x = (
+        {name: tf.constant(array) for name, array in examples.x.items()}
+        if isinstance(examples.x, dict)
+        else tf.constant(examples.x)
+    )
     scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
     return Feed(x, tf.constant(y), len(examples), scale)
 

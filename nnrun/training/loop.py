@@ -169,7 +169,9 @@ class Training:
             "examples_per_second": round(self.train.count / trained, 1),
             "learning_rate": rate,
         }
-        self.listener.on_epoch(row | {key: value for key, value in logs.items() if key not in row}, self.position)
+        self.listener.on_epoch(
+            row | {key: value for key, value in logs.items() if key not in row}, self.position
+        )
         return logs
 
     def _steps_of_epoch(self, steps: Steps) -> bool:
@@ -249,4 +251,8 @@ def _comparison(model: Any, monitor: str) -> Callable[[float, float], bool]:
     watch = keras.callbacks.EarlyStopping(monitor=monitor)
     watch.set_model(model)
     watch._set_monitor_op()
-    return (lambda new, best: new < best) if watch.monitor_op is keras.ops.less else (lambda new, best: new > best)
+    return (
+        (lambda new, best: new < best)
+        if watch.monitor_op is keras.ops.less
+        else (lambda new, best: new > best)
+    )

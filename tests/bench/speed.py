@@ -112,7 +112,10 @@ def make_arrays(work: Workload) -> dict[str, np.ndarray[Any, Any]]:
     """Random data in the form of the workload's source."""
     random = np.random.default_rng(0)
     if work.source == "xor":
-        return {"x_train": np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), "y_train": np.array([0, 1, 1, 0])}
+        return {
+            "x_train": np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"),
+            "y_train": np.array([0, 1, 1, 0]),
+        }
     if work.source == "imdb":
         x = random.integers(3, 5000, (work.examples, 80)).astype("int32")
         y = random.integers(0, 2, work.examples).astype("int32")
@@ -234,7 +237,9 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("workloads", nargs="*", help="beginnings of the names of workloads; default: all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--worker", choices=("keras", "nnrun"), help=argparse.SUPPRESS)
@@ -243,7 +248,9 @@ def main() -> int:
         work_on_command(options.workloads[0], options.worker)
         return 0
     names = [name for name in WORKLOADS if not options.workloads or name.startswith(tuple(options.workloads))]
-    print(f"{'seconds per epoch':42} {'Keras fit':>9} {'nnrun':>9} {'ratio':>7}  (lowest-highest)  promised   first epoch")
+    print(
+        f"{'seconds per epoch':42} {'Keras fit':>9} {'nnrun':>9} {'ratio':>7}  (lowest-highest)  promised   first epoch"
+    )
     missed = 0
     for name in names:
         found = measure(name, options.rounds)

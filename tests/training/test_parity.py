@@ -33,7 +33,9 @@ def images(count: int, classes: int = 10) -> Examples:
 
 def words(count: int) -> Examples:
     random = np.random.default_rng(1)
-    return Examples(random.integers(0, 50, (count, 12)).astype("int32"), random.integers(0, 2, count).astype("int32"))
+    return Examples(
+        random.integers(0, 50, (count, 12)).astype("int32"), random.integers(0, 2, count).astype("int32")
+    )
 
 
 def numbers(count: int, targets: int = 1) -> Examples:
@@ -157,14 +159,18 @@ def two_inputs(keras: Any, inputs: dict[str, Any]) -> Any:
 CASES = {
     "sgd": dense_case("sgd", lambda keras: keras.optimizers.SGD()),
     "sgd_momentum": dense_case(
-        "{SGD: {momentum: 0.9, nesterov: true}}", lambda keras: keras.optimizers.SGD(momentum=0.9, nesterov=True)
+        "{SGD: {momentum: 0.9, nesterov: true}}",
+        lambda keras: keras.optimizers.SGD(momentum=0.9, nesterov=True),
     ),
     "adam": dense_case("adam", lambda keras: keras.optimizers.Adam()),
     "adam_amsgrad_clipped": dense_case(
-        "{Adam: {amsgrad: true, clipnorm: 0.5}}", lambda keras: keras.optimizers.Adam(amsgrad=True, clipnorm=0.5)
+        "{Adam: {amsgrad: true, clipnorm: 0.5}}",
+        lambda keras: keras.optimizers.Adam(amsgrad=True, clipnorm=0.5),
     ),
     "adam_ema": dense_case("{Adam: {use_ema: true}}", lambda keras: keras.optimizers.Adam(use_ema=True)),
-    "adamw": dense_case("{AdamW: {weight_decay: 0.01}}", lambda keras: keras.optimizers.AdamW(weight_decay=0.01)),
+    "adamw": dense_case(
+        "{AdamW: {weight_decay: 0.01}}", lambda keras: keras.optimizers.AdamW(weight_decay=0.01)
+    ),
     "adamax": dense_case("adamax", lambda keras: keras.optimizers.Adamax()),
     "nadam": dense_case("nadam", lambda keras: keras.optimizers.Nadam()),
     "rmsprop": dense_case("rmsprop", lambda keras: keras.optimizers.RMSprop()),
@@ -182,7 +188,9 @@ CASES = {
         optimizer=lambda keras: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 15)),
     ),
     "dropout": classifier_case("{Dropout: {rate: 0.3}}", lambda layers: layers.Dropout(0.3)),
-    "gaussian_noise": classifier_case("{GaussianNoise: {stddev: 0.1}}", lambda layers: layers.GaussianNoise(0.1)),
+    "gaussian_noise": classifier_case(
+        "{GaussianNoise: {stddev: 0.1}}", lambda layers: layers.GaussianNoise(0.1)
+    ),
     "batch_normalization": classifier_case("BatchNormalization", lambda layers: layers.BatchNormalization()),
     "layer_normalization": classifier_case("LayerNormalization", lambda layers: layers.LayerNormalization()),
     "convolution": classifier_case(
