@@ -400,7 +400,8 @@ def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run
     prepared = prepare(load_spec(run.config_path), display.notify)
     if prepared.data.fingerprint != recorded["fingerprint"]:
         raise ChangedError(
-            f"the data is not what {run.id} was trained on: then {recorded['name']} ({recorded['fingerprint'][:19]}...), "
+            f"the data is not what {run.id} was trained on: "
+            f"then {recorded['name']} ({recorded['fingerprint'][:19]}...), "
             f"now {prepared.data.name} ({prepared.data.fingerprint[:19]}...); "
             "put the same file back, or point NNRUN_DATA_DIR to where it is"
         )

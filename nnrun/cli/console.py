@@ -67,13 +67,13 @@ def problem_text(problem: Problem) -> Text:
         text.append(f"{printable(problem.path)}: ", "cyan")
     text.append(printable(problem.message))
     if problem.place:
-        for line in _frame(problem.place):
-            text.append(f"\n{line}", "bold red" if line.lstrip().startswith("^") else "dim")
+        for style, line in _frame(problem.place):
+            text.append(f"\n{line}", style)
     return text
 
 
-def _frame(place: Place) -> Iterable[str]:
-    """The lines around a place, and a row of marks under it."""
+def _frame(place: Place) -> Iterable[tuple[str, str]]:
+    """The lines around a place, each with its style, and a row of marks under the last."""
     width = len(str(place.line))
     for number in range(place.line - CONTEXT_LINES, place.line + 1):
         line = place.source.line(number)
@@ -81,12 +81,11 @@ def _frame(place: Place) -> Iterable[str]:
             continue
         start = max(0, place.column - LONGEST_LINE // 2) if len(line) > LONGEST_LINE else 0
         pointer = ">" if number == place.line else " "
-        yield f" {pointer} {number:>{width}} │ {printable(line[start : start + LONGEST_LINE])}"
+        yield "dim", f" {pointer} {number:>{width}} │ {printable(line[start : start + LONGEST_LINE])}"
         if number == place.line:
             marks = max(1, min(place.end_column, len(line) + 1) - place.column)
-            yield f"   {'':{width}} │ {'':{place.column - 1 - start}}{'^' * min(marks, LONGEST_LINE)}".replace(
-                "│", " "
-            )
+            indent = " " * (place.column - 1 - start)
+            yield "bold red", f"   {'':{width}} │ {indent}{'^' * min(marks, LONGEST_LINE)}"
 
 
 def printable(text: str) -> str:

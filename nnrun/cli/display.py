@@ -15,8 +15,8 @@ from nnrun.training.loop import Position, Row
 MOST_LINES = 50
 """A run of more epochs shows every second, fifth, tenth ... of them; all are in metrics.jsonl."""
 
-BAR = 20
-"""Characters of the bar of an epoch."""
+NARROW = 130
+"""Columns below which the bar is short."""
 
 REDRAW_SECONDS = 0.1
 
@@ -144,7 +144,7 @@ class PlainDisplay(Display):
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
         for name, text in closing(run, result):
-            self._write(f"{name}: {text}")
+            self._write(f"{name}: {text}" if name else f"      {text}")
 
 
 class RichDisplay(PlainDisplay):
@@ -152,7 +152,9 @@ class RichDisplay(PlainDisplay):
 
     def __init__(self) -> None:
         self._console = messages()
-        super().__init__(self._console.print)
+        super().__init__(
+            lambda line: self._console.print(line, markup=False, soft_wrap=isinstance(line, str))
+        )
         self._live: Any = None
         self._drawn = 0.0
 
@@ -180,25 +182,26 @@ class RichDisplay(PlainDisplay):
 
     def epoch_line(self, row: Row, position: Position) -> Any:
         epoch = row["epoch"]
-        text = self._row(epoch, 1.0, metric_text(row))
+        text = self._row(epoch, 1.0, metric_text(row), is_best=position.best_epoch == epoch)
         left = self._pace.left(epoch, 1.0)
-        text.append(
-            f"  lr {row['learning_rate']:.3g}  {row['examples_per_second']:,.0f}/s  {left} left", "dim"
-        )
-        if position.best_epoch == epoch:
-            text.append(f"  {BEST}", "bold green")
+        speed = f"{row['examples_per_second']:,.0f}/s"
+        text.append(f"  lr {row['learning_rate']:.3g}  {speed}  {left} left", "dim")
         return text
 
-    def _row(self, epoch: int, fraction: float, figures: str) -> Any:
+    def _row(self, epoch: int, fraction: float, figures: str, *, is_best: bool = False) -> Any:
         from rich.text import Text
 
         width = len(str(self._pace.epochs))
-        full = int(BAR * fraction)
+        bar = 6 if self._console.width < NARROW else 20
+        full = int(bar * fraction)
         return Text.assemble(
             (f"{epoch:>{width}}/{self._pace.epochs} ", "bold"),
             ("━" * full, "green"),
-            ("━" * (BAR - full), "bright_black"),
-            f"  {figures}",
+            ("━" * (bar - full), "bright_black"),
+            (f" {BEST} " if is_best else "   ", "bold green"),
+            figures,
+            no_wrap=True,
+            overflow="ellipsis",
         )
 
     def on_stop(self, position: Position) -> None:
@@ -327,5 +330,6 @@ def closing(run: Run, result: dict[str, Any]) -> list[tuple[str, str]]:
         )
     lines.append(("time", duration(result["seconds"])))
     lines.append(("run", str(run.path)))
-    lines.append(("next", f"nnrun evaluate {run.id}   nnrun predict {run.id}   nnrun summary {run.id}"))
+    lines.append(("next", f"nnrun evaluate {run.id}"))
+    lines += [("", f"nnrun {command} {run.id}") for command in ("predict", "summary")]
     return lines

@@ -6,14 +6,14 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from nnrun.cli.app import command
 
 if TYPE_CHECKING:
-    from nnrun.experiment import Display, Part, Predictions
+    from nnrun.experiment import Display, Predictions
     from nnrun.store.run import Run
 
 Config = Annotated[
@@ -34,7 +34,7 @@ RunsDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings, and the run's path at the end.")]
-Examples = Annotated[str, typer.Option("--on", help="Which examples: test, validation or train.")]
+Examples = Annotated[Literal["test", "validation", "train"], typer.Option("--on", help="Which examples.")]
 
 
 @command("Nothing was trained.", epilog="Example: nnrun train configs/mnist.yaml training.epochs=3 seed=1")
@@ -72,7 +72,7 @@ def evaluate(run: RunName, on: Examples = "test", runs_dir: RunsDir = None, json
     from nnrun.cli.display import number
 
     opened, report = experiment.evaluate(
-        run, checked_part(on), display=choose_display(json=json, quiet=False), runs_dir=runs_dir
+        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir
     )
     if json:
         print_json({"run": opened.id, **report})
@@ -105,7 +105,7 @@ def predict(
     from nnrun.cli.console import messages, print_json, results
 
     _, predictions = experiment.predict(
-        run, checked_part(on), display=choose_display(json=json, quiet=False), runs_dir=runs_dir
+        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir
     )
     if output:
         from nnrun.store.durable import write_text
@@ -130,14 +130,6 @@ def prediction_table(predictions: Predictions, first: int) -> Any:
         for row in rows
     ]
     return table(list(rows[0]), cells)
-
-
-def checked_part(name: str) -> Part:
-    """One of the parts that data has."""
-    for part in ("test", "validation", "train"):
-        if name == part:
-            return part
-    raise typer.BadParameter(f"expected test, validation or train, found {name!r}", param_hint="--on")
 
 
 def choose_display(*, json: bool, quiet: bool) -> Display:

@@ -142,7 +142,7 @@ class _Builder:
     def _refuse(self, index: int, message: str, *argument: str) -> NoReturn:
         choice = self.section.layers[index]
         path = ".".join([f"model.layers[{index}]", choice.name, *argument])
-        place = self.place("model", "layers", index, choice.name, *argument)
+        place = self.place("model", "layers", index, *((choice.name, *argument) if argument else ()))
         raise SpecError([Problem(message, path, place)])
 
 
@@ -202,7 +202,7 @@ def check_output(model: Any, targets: tuple[int, ...], section: ModelSection, pl
         "put Flatten (or a pooling layer) before it, so that it gives (batch, values)"
     )
     raise SpecError(
-        [Problem(message, f"model.layers[{index}].{name}", place("model", "layers", index, name))]
+        [Problem(message, f"model.layers[{index}].{name}", place("model", "layers", index))]
     )
 
 

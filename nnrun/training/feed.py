@@ -89,7 +89,8 @@ def index_matrix(order: NDArray[np.int32], batch_size: int) -> tuple[NDArray[np.
         batch_size: Examples in a step.
 
     Returns:
-        The full steps, of shape (n // batch_size, batch_size), and the smaller last one, of shape (0 or 1, n % batch_size).
+        The full steps, of shape (n // batch_size, batch_size), and the smaller last one, of shape
+        (0 or 1, n % batch_size).
     """
     full = len(order) // batch_size
     rest = order[full * batch_size :]

@@ -116,7 +116,8 @@ def classifier_case(layers_yaml: str, *make: Callable[[Any], Any], **changes: An
 def text_case(layer_yaml: str, make: Callable[[Any], Any]) -> Case:
     """Word indices through an embedding and one layer to a yes or no."""
     return Case(
-        layers=f"[{{Embedding: {{input_dim: 50, output_dim: 8}}}}, {layer_yaml}, {{Dense: {{units: 1, activation: sigmoid}}}}]",
+        layers=f"[{{Embedding: {{input_dim: 50, output_dim: 8}}}}, {layer_yaml}, "
+        "{Dense: {units: 1, activation: sigmoid}}]",
         plain=row(
             lambda layers: layers.Embedding(50, 8), make, lambda layers: layers.Dense(1, activation="sigmoid")
         ),
