@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from quiet import Quiet
 
 from nnrun import experiment
 from nnrun.errors import ChangedError, DataError, DivergedError, ResourceError, RunError, SpecError
@@ -33,32 +34,6 @@ training:
   epochs: 3
   validation_split: 0.1
 """
-
-
-class Quiet:
-    """A display that only remembers."""
-
-    def __init__(self, on_steps: Callable[[], None] = lambda: None) -> None:
-        self.warnings: list[str] = []
-        self.notes: list[str] = []
-        self.results: list[dict[str, Any]] = []
-        self._on_steps = on_steps
-
-    def notify(self, message: str) -> None:
-        self.notes.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def on_start(self, run: Run, facts: dict[str, Any]) -> None: ...
-    def on_epoch(self, row: dict[str, Any], position: Any) -> None: ...
-    def on_stop(self, position: Any) -> None: ...
-
-    def on_steps(self, epoch: int, done: int, total: int) -> None:
-        self._on_steps()
-
-    def on_result(self, run: Run, result: dict[str, Any]) -> None:
-        self.results.append(result)
 
 
 Train = Callable[..., Run]
