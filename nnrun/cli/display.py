@@ -100,11 +100,19 @@ class PlainDisplay(Display):
 
     Args:
         write: Takes a line without its end.
+        write_result: The same for what came out in the end; default: ``write``.
         every_epoch: Show every epoch, however many there are.
     """
 
-    def __init__(self, write: Callable[[str], None], *, every_epoch: bool = False) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        write_result: Callable[[str], None] | None = None,
+        *,
+        every_epoch: bool = False,
+    ) -> None:
         self._write = write
+        self._write_result = write_result or write
         self._every_epoch = every_epoch
         self._stride = 1
         self._pace = Pace(1)
@@ -144,7 +152,7 @@ class PlainDisplay(Display):
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
         for name, text in closing(run, result):
-            self._write(f"{name}: {text}" if name else f"      {text}")
+            self._write_result(f"{name}: {text}" if name else f"      {text}")
 
 
 class RichDisplay(PlainDisplay):

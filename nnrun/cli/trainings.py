@@ -135,7 +135,7 @@ def prediction_table(predictions: Predictions, first: int) -> Any:
 def choose_display(*, json: bool, quiet: bool) -> Display:
     """The display that the options and the terminal ask for."""
     from nnrun.cli import display
-    from nnrun.cli.console import is_terminal, messages
+    from nnrun.cli.console import is_terminal, messages, results
 
     if json:
         return display.Logged(display.JsonDisplay())
@@ -143,8 +143,12 @@ def choose_display(*, json: bool, quiet: bool) -> Display:
         return display.Logged(display.QuietDisplay())
     if is_terminal():
         return display.Logged(display.RichDisplay())
-    console = messages()
-    return display.Logged(display.PlainDisplay(lambda line: console.print(line, markup=False)))
+    shown, result = messages(), results()
+    return display.Logged(
+        display.PlainDisplay(
+            lambda line: shown.print(line, markup=False), lambda line: result.print(line, markup=False)
+        )
+    )
 
 
 class StopSignals:

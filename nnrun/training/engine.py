@@ -154,19 +154,19 @@ class Engine:
     ) -> Any:
         """Hand ``count`` batches, from row ``first`` of an index matrix on, to ``visit(i, batch, state) -> state``.
 
-        Each batch is gathered a turn ahead and carried around the loop. XLA would otherwise fuse the gathering into
-        the arithmetic on the batch, and add up its terms in another order than fit does.
+        Each batch is gathered a turn ahead and carried around the loop in its small dtype. XLA would otherwise fuse
+        the gathering into the arithmetic on the batch, and add up its terms in another order than fit does.
         """
         tf = self._tf
         last = first + count - 1
 
         def step(i: Any, batch: Any, state: Any) -> Any:
-            state = visit(i, batch, state)
+            state = visit(i, feed.scale(batch), state)
             return i + 1, batch_of(tf.minimum(i + 1, last)), state
 
         def batch_of(i: Any) -> Any:
             # Not order[i]: XLA compiles a slice anew for every place where it begins.
-            return feed.batch(tf.gather(order, i))
+            return feed.gather(tf.gather(order, i))
 
         return tf.while_loop(
             lambda i, *_: i <= last, step, [first, batch_of(first), state], parallel_iterations=1

@@ -46,17 +46,26 @@ class Feed:
     count: int
     divisor: Any = None
 
-    def batch(self, rows: Any) -> tuple[Any, Any]:
-        """Gather the rows (int32 of shape (batch,)) inside a compiled step.
+    def gather(self, rows: Any) -> tuple[Any, Any]:
+        """The examples of the rows (int32 of shape (batch,)), as they are stored; inside a compiled step."""
+        tf = load_tensorflow()
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), (self.x, self.y))  # type: ignore[no-any-return]
+
+    def scale(self, batch: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Gathered examples as the model takes them.
 
         Division by a variable, not by a constant: a constant divisor is turned into a multiplication by its
         reciprocal, which rounds differently from ``x.astype("float32") / 255`` in a Keras program.
         """
+        if self.divisor is None:
+            return batch
         tf = load_tensorflow()
-        x = tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), self.x)
-        if self.divisor is not None:
-            x = tf.cast(x, tf.float32) / self.divisor
-        return x, tf.gather(self.y, rows)
+        x, y = batch
+        return tf.nest.map_structure(lambda tensor: tf.cast(tensor, tf.float32) / self.divisor, x), y
+
+    def batch(self, rows: Any) -> tuple[Any, Any]:
+        """The examples of the rows, as the model takes them."""
+        return self.scale(self.gather(rows))
 
 
 def make_feed(examples: Examples, *, divisor: float | None, targets: Targets, classes: int | None) -> Feed:
