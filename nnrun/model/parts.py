@@ -10,48 +10,42 @@ from nnrun.spec import catalog
 from nnrun.spec.catalog import Kind, Part
 from nnrun.spec.schema import Choice
 
-PACKAGES: dict[Kind, str] = {
-    "layer": "layers",
-    "activation": "activations",
-    "initializer": "initializers",
-    "regularizer": "regularizers",
-    "constraint": "constraints",
-    "loss": "losses",
-    "metric": "metrics",
-    "optimizer": "optimizers",
-    "schedule": "optimizers.schedules",
-    "callback": "callbacks",
-}
-NAMED_BY_TEXT = ("activation", "initializer", "regularizer", "constraint", "loss", "metric")
-"""Kinds that Keras itself resolves from a name: the text is handed on, as a Keras program would write it."""
+NAMED_BY_TEXT = ("activation", "loss", "metric")
+"""Kinds whose functions Keras finds by their text, which is also what the history calls a metric."""
+
+MADE_BY_KERAS = ("initializer", "regularizer", "constraint")
+"""Kinds that Keras makes from their class where it wants them: an initializer draws its seed at that moment."""
 
 
 def make_part(kind: Kind, choice: Choice) -> Any:
     """Make the Keras object that a choice names.
 
-    Nested choices are made first, in the order in which they are written: Keras draws a seed for every part that has
-    none, so the order decides the numbers.
+    Nested choices with arguments are made first, in the order in which they are written: Keras draws a seed for every
+    part that has none, so the order decides the numbers.
 
     Args:
         kind: What the choice stands for.
         choice: A name of the catalogue with arguments that were checked against it.
 
     Returns:
-        An instance, or the name itself where there are no arguments and Keras takes names.
+        An instance; where there are no arguments, what a Keras program would hand on in its place and Keras makes
+        into one: the name of a function or a metric, the class of an initializer, a regularizer or a constraint.
 
     Raises:
         Exception: Whatever Keras raises when it does not like a value.
     """
-    if kind in NAMED_BY_TEXT and not choice.arguments:
-        return choice.name
     part = catalog.find(kind, choice.name)
     if part is None:
         raise LookupError(f"no {kind} {choice.name!r}")
-    if part.is_function:
-        part = class_of_function(part)
-    thing = attrgetter(PACKAGES[part.kind])(load_keras())
-    arguments = {name: make_value(part, name, value) for name, value in choice.arguments.items()}
-    return getattr(thing, part.name)(**arguments)
+    if not choice.arguments and kind in NAMED_BY_TEXT and (part.is_function or kind == "metric"):
+        return choice.name
+    maker = catalog.class_of(part)
+    if maker is None:
+        raise LookupError(f"{part.name} takes no arguments; write its name alone")
+    thing = getattr(attrgetter(catalog.PACKAGES[maker.kind])(load_keras()), maker.name)
+    if not choice.arguments and kind in MADE_BY_KERAS:
+        return thing
+    return thing(**{name: make_value(maker, name, value) for name, value in choice.arguments.items()})
 
 
 def make_value(part: Part, argument: str, value: Any) -> Any:
@@ -64,22 +58,3 @@ def make_value(part: Part, argument: str, value: Any) -> Any:
     if isinstance(value, str | dict):
         return make_part(kind, Choice.parse(value))
     return value
-
-
-def class_of_function(part: Part) -> Part:
-    """The class that does what a function does and takes arguments (``leaky_relu`` -> layer ``LeakyReLU``).
-
-    Keras takes arguments for its functions only through these classes.
-
-    Raises:
-        LookupError: There is none.
-    """
-    kinds: tuple[Kind, ...] = ("layer",) if part.kind == "activation" else (part.kind,)
-    wanted = part.name.replace("_", "").lower()
-    for kind in kinds:
-        for name in catalog.names(kind):
-            if name.replace("_", "").lower() == wanted:
-                found = catalog.find(kind, name)
-                if found is not None and not found.is_function:
-                    return found
-    raise LookupError(f"{part.name} takes no arguments here; write its name alone")
