@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -12,6 +14,8 @@ from nnrun.model.parts import make_part
 from nnrun.model.shapes import explain_misfit, shape_text
 from nnrun.spec.schema import Choice, ModelSection, TrainingSection
 from nnrun.spec.source import path_text
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 PlaceOf = Callable[..., Place | None]
 """Finds where a path of the specification stands in its text: ``place("model", "layers", 1)``."""
@@ -60,11 +64,7 @@ class _Builder:
         self.place = place
         self.keras = load_keras()
         self.inputs = self._make_inputs(inputs)
-        self.layers = {
-            index: self._make_layer(index, choice)
-            for index, choice in enumerate(section.layers)
-            if choice.name != "Input"
-        }
+        self.layers = self._make_layers()
 
     @property
     def is_graph(self) -> bool:
@@ -75,11 +75,16 @@ class _Builder:
         """The layers one after the other, as ``keras.Sequential``."""
         (tensor,) = self.inputs.values()
         try:
-            return self.keras.Sequential([tensor, *self.layers.values()])
-        except Exception:
-            for index in self.layers:  # once more, one at a time, to learn which layer it was
+            model = self.keras.Sequential([tensor, *self.layers.values()])
+        except Exception as error:
+            self.keras.utils.clear_session(free_memory=False)  # names begin anew
+            self.layers = self._make_layers()  # once more, one at a time, to learn which layer it was
+            for index in self.layers:
                 tensor = self._call(index, tensor)
-            raise
+            self._refuse(len(self.section.layers) - 1, _reason(error))
+        for index, layer in self.layers.items():
+            self._check_output(index, layer.output)
+        return model
 
     def graph(self) -> Any:
         """The layers wired by their ``inputs``, as a functional ``keras.Model``."""
@@ -107,6 +112,9 @@ class _Builder:
                 f"the data has {len(inputs)} input(s), here are {len(declared)} Input layers",
             )
         names = self.section.inputs or list(inputs)
+        if len(names) != len(inputs):
+            message = f"the data has {len(inputs)} input(s), here are {len(names)} names"
+            raise SpecError([Problem(message, "model.inputs", self.place("model", "inputs"))])
         tensors = {}
         for (index, choice), name, facts in zip(
             list(declared.items()) or [(0, Choice(""))] * len(inputs), names, inputs.values(), strict=True
@@ -118,13 +126,33 @@ class _Builder:
 
     def _check_declared(self, index: int, choice: Choice, facts: InputShape) -> None:
         shape = choice.arguments.get("shape")
-        if shape is not None and tuple(shape) != facts.shape:
+        if shape is not None and shape != list(facts.shape):
             self._refuse(
                 index,
-                f"the data's examples have the shape {list(facts.shape)}, not {list(shape)}; "
+                f"the data's examples have the shape {list(facts.shape)}, not {shape}; "
                 "correct it, or leave the Input layer out",
                 "shape",
             )
+
+    def _make_layers(self) -> dict[int, Any]:
+        """All layers but Input, by their index; no two of one name."""
+        made: dict[int, Any] = {}
+        for index, choice in enumerate(self.section.layers):
+            if choice.name != "Input":
+                made[index] = self._make_layer(index, choice)
+        taken: dict[str, int | None] = dict.fromkeys(tensor.name for tensor in self.inputs.values())
+        for index, layer in made.items():
+            if layer.name in taken:
+                self._refuse_name(layer.name, index, taken[layer.name])
+            taken[layer.name] = index
+        return made
+
+    def _refuse_name(self, name: str, index: int, other: int | None) -> NoReturn:
+        """Blame the layer that was given the name, not the one that Keras named."""
+        if other is not None and "name" not in self.section.layers[index].arguments:
+            index, other = other, index
+        owner = "the input" if other is None else f"model.layers[{other}]"
+        self._refuse(index, f"the name '{name}' is also that of {owner}; choose another", "name")
 
     def _make_layer(self, index: int, choice: Choice) -> Any:
         arguments = {name: value for name, value in choice.arguments.items() if name != "inputs"}
@@ -134,10 +162,31 @@ class _Builder:
             self._refuse(index, _reason(error))
 
     def _call(self, index: int, tensor: Any) -> Any:
+        layer = self.layers[index]
+        wanted = _separate_inputs(layer)
+        given = tensor if isinstance(tensor, list) else [tensor]
+        if len(wanted) > 1 and len(given) != len(wanted):
+            self._refuse(
+                index,
+                f"takes {len(wanted)} inputs ({', '.join(wanted)}), found {len(given)}; "
+                "give it `inputs: [...]` with the name of a layer for each",
+            )
         try:
-            return self.layers[index](tensor)
+            output = layer(*given) if len(wanted) > 1 else layer(tensor)
         except Exception as error:
-            self._refuse(index, explain_misfit(self.layers[index], tensor, _reason(error)))
+            self._refuse(index, explain_misfit(layer, tensor, _reason(error)))
+        self._check_output(index, output)
+        return output
+
+    def _check_output(self, index: int, output: Any) -> None:
+        if not self.keras.backend.is_keras_tensor(output):
+            self._refuse(index, "gives several outputs, a layer here gives one; leave return_state out")
+        if output.shape[0] is not None:
+            self._refuse(
+                index,
+                f"takes the batch for a part of one example and gives {tuple(output.shape)}; "
+                "it wants (batch, height, width, channels), put a Reshape before it",
+            )
 
     def _refuse(self, index: int, message: str, *argument: str) -> NoReturn:
         choice = self.section.layers[index]
@@ -201,9 +250,7 @@ def check_output(model: Any, targets: tuple[int, ...], section: ModelSection, pl
         f"gives {shape_text(shape)}, but there is one target for each example; "
         "put Flatten (or a pooling layer) before it, so that it gives (batch, values)"
     )
-    raise SpecError(
-        [Problem(message, f"model.layers[{index}].{name}", place("model", "layers", index))]
-    )
+    raise SpecError([Problem(message, f"model.layers[{index}].{name}", place("model", "layers", index))])
 
 
 def _make_at(place: PlaceOf, path: tuple[str | int, ...], make: Callable[..., Any], *arguments: Any) -> Any:
@@ -213,6 +260,16 @@ def _make_at(place: PlaceOf, path: tuple[str | int, ...], make: Callable[..., An
         raise SpecError([Problem(_reason(error), path_text(path), place(*path))]) from error
 
 
+def _separate_inputs(layer: Any) -> list[str]:
+    """The tensors that a layer is called with one after the other, such as ``query`` and ``value``."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(layer.call).parameters.values()
+    return [one.name for one in parameters if one.kind in kinds and one.default is inspect.Parameter.empty]
+
+
 def _reason(error: Exception) -> str:
-    """Keras's message as one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Keras's message as one line, without colours and without the arguments that it lists."""
+    text = COLOURS.sub("", str(error))
+    text = re.sub(r"^Exception encountered when calling [^\n]*\n", "", text)
+    text = text.partition("\n\nArguments received by ")[0]
+    return " ".join(text.split()) or type(error).__name__
