@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 
 from nnrun import __version__
 from nnrun.data.load import Data, Examples, load_data
-from nnrun.errors import ChangedError, DataError
+from nnrun.errors import ChangedError, DataError, DivergedError, Problem, SpecError
 from nnrun.keras_backend import divert_native_noise, start_session
 from nnrun.model.build import InputShape, build_model, check_output, compile_model
-from nnrun.model.parts import make_part
 from nnrun.model.summary import build_from_facts, refuse_too_large
 from nnrun.spec.load import Loaded, dump_spec, load_spec
-from nnrun.spec.schema import Spec
+from nnrun.spec.schema import Choice, Spec
+from nnrun.spec.source import path_text
 from nnrun.store.run import Run, create_run, find_run, probe_directory, runs_directory
+from nnrun.training.callbacks import make_callbacks
 from nnrun.training.checkpoint import assign_model, callback_states, model_arrays, training_arrays
 from nnrun.training.devices import Devices, choose_jit, prepare_devices
 from nnrun.training.engine import Engine
@@ -117,8 +118,30 @@ def prepare(loaded: Loaded, notify: Callable[[str], None]) -> Prepared:
         jit = choose_jit(spec.runtime, model, devices, steps)
         compile_model(model, spec.training, jit_compile=jit, place=loaded.place)
     prepared = Prepared(loaded, data, model, Engine(model, strategy), devices)
-    prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
+    try:
+        prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
+    except Exception as error:
+        raise find_misfit(prepared) or error from error
     return prepared
+
+
+def find_misfit(prepared: Prepared) -> SpecError | None:
+    """Which of loss and metrics cannot take the model's output and the targets; None where each alone can."""
+    training, place = prepared.spec.training, prepared.loaded.place
+    candidates: list[tuple[tuple[str | int, ...], list[Choice]]] = [(("training", "loss"), [])]
+    candidates += [
+        (("training", "metrics", index), [choice]) for index, choice in enumerate(training.metrics)
+    ]
+    problems = []
+    for path, metrics in candidates:
+        alone = training.model_copy(update={"metrics": metrics})
+        compile_model(prepared.model, alone, jit_compile=False, place=place)
+        try:
+            prepared.engine.build(prepared.feed("train"), training.batch_size)
+        except Exception as error:
+            reason = f"does not fit the model's output and the targets: {' '.join(str(error).split())}"
+            problems.append(Problem(reason, path_text(path), place(*path)))
+    return SpecError(problems, str(prepared.loaded.path)) if problems else None
 
 
 def input_shapes(examples: Examples, divisor: float | None) -> dict[str, InputShape]:
@@ -160,7 +183,7 @@ def train(
     loaded = load_spec(path, overrides)
     runs = runs_directory(runs_dir)
     probe_directory(runs)
-    refuse_too_large(build_from_facts(loaded), loaded.spec.training)  # on paper first: the data may take long
+    rehearse(loaded)
     prepared = prepare(loaded, display.notify)
     if prepared.data.warning:
         display.warn(prepared.data.warning)
@@ -175,16 +198,28 @@ def train(
     return run, ending
 
 
+def rehearse(loaded: Loaded) -> None:
+    """Build on paper what the training needs, before the data is loaded: that may take long.
+
+    Raises:
+        SpecError: A layer's shape does not fit, Keras refuses a value, or a callback would write outside the run.
+        ResourceError: The machine's memory cannot hold the model.
+    """
+    training = loaded.spec.training
+    refuse_too_large(build_from_facts(loaded), training)
+    make_callbacks(training.callbacks, Path(), loaded.place)
+
+
 def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Callable[[], bool]) -> Ending:
     """Train, keep the best model, score it on the test part, write the result."""
     started = time.monotonic()
     spec = prepared.spec
     training = spec.training
-    callbacks = [make_part("callback", choice) for choice in training.callbacks]
+    callbacks = make_callbacks(training.callbacks, run.path, prepared.loaded.place)
     recorder = Recorder(run, prepared.model, callbacks, display)
     plan = Plan(training.epochs, training.batch_size, spec.seed, training.shuffle, training.monitor)
     validation = prepared.feed("validation") if prepared.data.validation is not None else None
-    ending = Training(
+    task = Training(
         prepared.model,
         prepared.engine,
         prepared.feed("train"),
@@ -193,7 +228,13 @@ def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Ca
         callbacks,
         recorder,
         interrupted,
-    ).run()
+    )
+    try:
+        ending = task.run()
+    except DivergedError as error:
+        raise DivergedError(f"{error}. The history is in {run.path}") from None
+    finally:
+        display.on_stop(task.position)
     kept = recorder.keep(best=validation is not None)
     result = summarise(prepared, ending, recorder.rows, kept, seconds=time.monotonic() - started)
     if ending.reason != "interrupted":
@@ -237,7 +278,6 @@ class Recorder:
 
     def on_stop(self, position: Position) -> None:
         self._checkpoint(position)
-        self.display.on_stop(position)
 
     def keep(self, *, best: bool) -> dict[str, Any]:
         """Leave the model that counts: the best epoch's, or the last one's where nothing was validated.

@@ -7,6 +7,7 @@ So every other file opens this door inside the function that needs it, and the n
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import warnings
@@ -32,6 +33,7 @@ def load_keras() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other people's packages, at import; nothing a user could act on
         keras = importlib.import_module("keras")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     keras.config.disable_traceback_filtering()

@@ -358,3 +358,48 @@ def test_evaluate_of_a_run_that_is_not_there_says_what_is(train: Train, tmp_path
 
     with pytest.raises(RunError, match=rf"no run 'nothing'; the newest in .* is {run.id}"):
         experiment.evaluate("nothing", display=Quiet(), runs_dir=tmp_path / "runs")
+
+
+def test_callbacks_write_inside_the_run(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    run = train(
+        DIGITS,
+        "training.callbacks=[{CSVLogger: {filename: history.csv}}, "
+        "{ModelCheckpoint: {filepath: best.weights.h5, save_weights_only: true, save_best_only: true}}]",
+    )
+
+    assert len((run.path / "history.csv").read_text().splitlines()) == 4
+    assert (run.path / "best.weights.h5").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "spec.yaml"]
+
+
+@pytest.mark.parametrize("path", ["/tmp/x.csv", "../x.csv", "a/../../x.csv", "C:/x.csv", "..\\\\x.csv"])
+def test_callback_that_would_write_outside_the_run_is_refused(
+    path: str, train: Train, tmp_path: Path
+) -> None:
+    with pytest.raises(SpecError, match=r"callbacks\[0\].CSVLogger.filename: expected a path inside the run"):
+        train(DIGITS, f"training.callbacks=[{{CSVLogger: {{filename: '{path}'}}}}]")
+
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_metric_that_does_not_fit_the_targets_is_reported_at_its_place(train: Train) -> None:
+    with pytest.raises(SpecError) as caught:
+        train(DIGITS.replace("[accuracy]", "[accuracy, auc]"))
+
+    (problem,) = caught.value.problems
+    assert str(problem.place).endswith("spec.yaml:11:23")
+    assert problem.path == "training.metrics[1]"
+    assert problem.message.startswith("does not fit the model's output and the targets: ")
+
+
+def test_mirrored_strategy_on_one_device_gives_the_same_numbers(train: Train) -> None:
+    plain = train()
+    mirrored = train(DIGITS, "runtime.strategy=mirrored")
+
+    for one, other in zip(plain.rows(), mirrored.rows(), strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-6)
+        assert one["val_accuracy"] == pytest.approx(other["val_accuracy"], abs=1e-6)

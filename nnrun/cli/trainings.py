@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -133,7 +134,13 @@ def prediction_table(predictions: Predictions, first: int) -> Any:
 
 
 def choose_display(*, json: bool, quiet: bool) -> Display:
-    """The display that the options and the terminal ask for."""
+    """The display that the options and the terminal ask for; warnings of Keras are shown on it in one line."""
+    chosen = _choose_display(json=json, quiet=quiet)
+    warnings.showwarning = lambda message, *_: chosen.notify(f"note: {' '.join(str(message).split())}")
+    return chosen
+
+
+def _choose_display(*, json: bool, quiet: bool) -> Display:
     from nnrun.cli import display
     from nnrun.cli.console import is_terminal, messages, results
 

@@ -159,7 +159,7 @@ class Training:
         if self.validation is not None:
             logs |= self._validate(self.validation)
         self._refuse_divergence(logs)
-        rate = float(self.model.optimizer.learning_rate)
+        rate = float(load_keras().ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self._hooks.on_epoch_end(epoch, logs)
         self.position.epoch, self.position.step = epoch + 1, 0
         self._note_best(logs)
@@ -228,7 +228,7 @@ class Training:
     def _refuse_divergence(self, logs: dict[str, float]) -> None:
         for name, value in logs.items():
             if not math.isfinite(value):
-                rate = float(self.model.optimizer.learning_rate)
+                rate = float(load_keras().ops.convert_to_numpy(self.model.optimizer.learning_rate))
                 raise DivergedError(
                     f"{name} is {value} in epoch {self.position.epoch + 1} at a learning rate of {rate:g}; "
                     "try a tenth of it, scale the inputs, or clip gradients with the optimizer's clipnorm"
