@@ -118,7 +118,9 @@ def _optimizer_bytes(model: Any, training: TrainingSection) -> int:
     sample = load_keras().Variable(np.zeros((64, 64), "float32"))
     optimizer = make_optimizer(training)
     optimizer.build([sample])
-    slots = [variable for variable in optimizer.variables if variable.shape]
+    slots = [
+        variable for variable in optimizer.variables if len(variable.shape)
+    ]  # no step count, no learning rate
     return round(_bytes(slots) / _bytes([sample]) * _bytes(model.trainable_variables))
 
 
