@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.metadata
-import io
 import math
-import platform
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nnrun import __version__
 from nnrun.data.load import Data, Examples, load_data
 from nnrun.errors import ChangedError, DataError, DivergedError, Problem, SpecError
 from nnrun.keras_backend import divert_native_noise, start_session
@@ -29,14 +20,13 @@ from nnrun.spec.schema import Choice, Spec
 from nnrun.spec.source import path_text
 from nnrun.store.run import Run, create_run, find_run, probe_directory, runs_directory
 from nnrun.training.callbacks import make_callbacks
-from nnrun.training.checkpoint import assign_model, callback_states, model_arrays, training_arrays
+from nnrun.training.checkpoint import assign_model
 from nnrun.training.devices import Devices, choose_jit, prepare_devices
 from nnrun.training.engine import Engine
 from nnrun.training.feed import Feed, make_feed, target_form
-from nnrun.training.loop import Ending, Listener, Plan, Position, Row, Training
-
-CHECKPOINT_SECONDS = 5.0
-"""An epoch can take two milliseconds and a durable write twenty: this is how often one is made, at most."""
+from nnrun.training.loop import Ending, Listener, Plan, Training
+from nnrun.training.predictions import Predictions
+from nnrun.training.record import Recorder, facts_of, result_of
 
 Part = Literal["train", "validation", "test"]
 
@@ -190,7 +180,9 @@ def train(
     run = create_run(runs, loaded.spec.name, now=datetime.now())
     divert_native_noise(run.native_log)
     with run.lock():
-        facts = describe(prepared, overrides, command)
+        facts = facts_of(
+            loaded.spec, prepared.data, prepared.model, prepared.devices, overrides=overrides, command=command
+        )
         run.write_config(dump_spec(resolved_spec(prepared)))
         run.write_facts(facts)
         display.on_start(run, facts)
@@ -236,101 +228,14 @@ def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Ca
     finally:
         display.on_stop(task.position)
     kept = recorder.keep(best=validation is not None)
-    result = summarise(prepared, ending, recorder.rows, kept, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    result = result_of(ending, recorder.rows, monitor=training.monitor, kept=kept, seconds=seconds)
+    if prepared.data.test is not None:
+        result["test"] = prepared.engine.evaluate(prepared.feed("test"), training.batch_size)
     if ending.reason != "interrupted":
         run.write_result(result)
     display.on_result(run, result)
     return ending
-
-
-@dataclass
-class Recorder:
-    """Writes the run while it is trained, and passes on to the display what it is told.
-
-    Args:
-        run: Where to write.
-        model: The model that is trained.
-        callbacks: Its Keras callbacks, whose memory is part of a checkpoint.
-        display: What shows it.
-    """
-
-    run: Run
-    model: Any
-    callbacks: list[Any]
-    display: Display
-    rows: list[Row] = field(default_factory=list)
-    best: dict[str, NDArray[Any]] | None = None
-    position: Position = field(default_factory=Position)
-    _written: float = field(default_factory=time.monotonic)
-    _sequence: int = 0
-
-    def on_steps(self, epoch: int, done: int, total: int) -> None:
-        self.display.on_steps(epoch, done, total)
-
-    def on_epoch(self, row: Row, position: Position) -> None:
-        self.rows.append(row)
-        self.run.append_row(row)
-        if position.best_epoch == row["epoch"]:
-            self.best = model_arrays(self.model)
-        if time.monotonic() - self._written > CHECKPOINT_SECONDS:
-            self._checkpoint(position)
-        self.display.on_epoch(row, position)
-
-    def on_stop(self, position: Position) -> None:
-        self._checkpoint(position)
-
-    def keep(self, *, best: bool) -> dict[str, Any]:
-        """Leave the model that counts: the best epoch's, or the last one's where nothing was validated.
-
-        Returns:
-            What was kept: ``{"weights": "best", "epoch": 7}``.
-        """
-        chosen = best and self.best is not None
-        if chosen and self.best is not None:
-            assign_model(self.model, self.best, "the best epoch's weights")
-        kept = {
-            "weights": "best" if chosen else "last",
-            "epoch": self.position.best_epoch if chosen else self.position.epoch,
-        }
-        self.run.write_best(kept, model_arrays(self.model))
-        self.run.write_model(self.model.save)
-        return kept
-
-    def _checkpoint(self, position: Position) -> None:
-        self.position = position
-        self._sequence += 1
-        header = {
-            "epoch": position.epoch,
-            "step": position.step,
-            "best_epoch": position.best_epoch,
-            "best_value": position.best_value,
-            "rows": len(self.rows),
-            "callbacks": callback_states(self.callbacks),
-        }
-        self.run.write_checkpoint(self._sequence, header, training_arrays(self.model))
-        if self.best is not None:
-            self.run.write_best({"weights": "best", "epoch": position.best_epoch}, self.best)
-        self._written = time.monotonic()
-
-
-def summarise(
-    prepared: Prepared, ending: Ending, rows: Sequence[Row], kept: dict[str, Any], *, seconds: float
-) -> dict[str, Any]:
-    """What ``result.json`` holds."""
-    best = ending.position.best_epoch
-    result: dict[str, Any] = {
-        "status": "finished",
-        "reason": ending.reason,
-        "epochs": ending.position.epoch,
-        "monitor": prepared.spec.training.monitor,
-        "best": rows[best - 1] if best else None,
-        "final": rows[-1] if rows else None,
-        "model": kept,
-        "seconds": round(seconds, 3),
-    }
-    if prepared.data.test is not None:
-        result["test"] = prepared.engine.evaluate(prepared.feed("test"), prepared.spec.training.batch_size)
-    return result
 
 
 def evaluate(
@@ -359,62 +264,6 @@ def evaluate(
     }
     run.write_evaluation(part, "scores.json", report)
     return run, report
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A model's outputs for the examples of a part.
-
-    Args:
-        part: Which examples.
-        outputs: Of shape (n, ...).
-        targets: Class indices of shape (n,), or numbers of shape (n,) or (n, k).
-        classes: The number of classes; None for regression.
-        class_names: Names of the classes, where the data has them.
-    """
-
-    part: Part
-    outputs: NDArray[Any]
-    targets: NDArray[Any]
-    classes: int | None
-    class_names: tuple[str, ...] | None
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """One example after the other: its number, its target, and what the model says.
-
-        For classes: ``predicted``, its ``probability`` and whether it is ``right``. Otherwise the outputs.
-        """
-        flat = self.outputs.reshape(len(self.outputs), -1)  # (n, values)
-        for index, (output, target) in enumerate(zip(flat, self.targets, strict=True)):
-            if self.classes is None or flat.shape[1] not in (1, self.classes):
-                values = {
-                    f"output_{i}" if len(output) > 1 else "output": float(x) for i, x in enumerate(output)
-                }
-                yield {"example": index, "target": np.asarray(target).tolist(), **values}
-                continue
-            chances = output if len(output) > 1 else np.array([1 - output[0], output[0]])
-            predicted = int(chances.argmax())
-            yield {
-                "example": index,
-                "target": self._name(int(target)),
-                "predicted": self._name(predicted),
-                "probability": float(chances[predicted]),
-                "right": predicted == int(target),
-            }
-
-    def csv(self) -> str:
-        """All rows as comma-separated values with a header."""
-        text = io.StringIO()
-        writer: csv.DictWriter[str] | None = None
-        for row in self.rows():
-            if writer is None:
-                writer = csv.DictWriter(text, list(row))
-                writer.writeheader()
-            writer.writerow(row)
-        return text.getvalue()
-
-    def _name(self, index: int) -> str | int:
-        return self.class_names[index] if self.class_names else index
 
 
 def predict(
@@ -456,45 +305,3 @@ def resolved_spec(prepared: Prepared) -> Spec:
         update={"jit_compile": bool(prepared.model.jit_compile), "device": prepared.devices.device}
     )
     return prepared.spec.model_copy(update={"runtime": runtime})
-
-
-def describe(prepared: Prepared, overrides: Sequence[str], command: Sequence[str]) -> dict[str, Any]:
-    """What ``run.json`` holds: everything that is known before the first step."""
-    spec, data, model = prepared.spec, prepared.data, prepared.model
-    return {
-        "name": spec.name,
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": list(command),
-        "overrides": list(overrides),
-        "seed": spec.seed,
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "train": len(data.train),
-            "validation": len(data.validation) if data.validation is not None else 0,
-            "test": len(data.test) if data.test is not None else 0,
-            "classes": data.facts.classes,
-            "divisor": data.facts.divisor,
-        },
-        "model": {"parameters": model.count_params(), "layers": len(spec.model.layers)},
-        "training": {
-            "epochs": spec.training.epochs,
-            "batch_size": spec.training.batch_size,
-            "steps_per_epoch": math.ceil(len(data.train) / spec.training.batch_size),
-            "monitor": spec.training.monitor,
-            "jit_compile": bool(model.jit_compile),
-        },
-        "devices": prepared.devices.facts(),
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """The versions that decide the bits."""
-    packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {
-        "nnrun": __version__,
-        "python": platform.python_version(),
-        **packages,
-        "platform": f"{sys.platform} {platform.machine()}",
-    }

@@ -14,8 +14,9 @@ import typer
 from nnrun.cli.app import command
 
 if TYPE_CHECKING:
-    from nnrun.experiment import Display, Predictions
+    from nnrun.experiment import Display
     from nnrun.store.run import Run
+    from nnrun.training.predictions import Predictions
 
 Config = Annotated[
     Path, typer.Argument(help="A specification: a YAML file.", metavar="CONFIG", show_default=False)
@@ -70,7 +71,7 @@ def evaluate(run: RunName, on: Examples = "test", runs_dir: RunsDir = None, json
     """Score a run's model on the test part of its data."""
     from nnrun import experiment
     from nnrun.cli.console import print_json, printable, results, table
-    from nnrun.cli.display import number
+    from nnrun.cli.wording import number
 
     opened, report = experiment.evaluate(
         run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir
@@ -123,7 +124,7 @@ def predict(
 def prediction_table(predictions: Predictions, first: int) -> Any:
     """The first predictions as a table."""
     from nnrun.cli.console import printable, table
-    from nnrun.cli.display import number
+    from nnrun.cli.wording import number
 
     rows = [row for _, row in zip(range(first), predictions.rows(), strict=False)]
     cells = [

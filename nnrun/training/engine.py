@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_tensorflow
 from nnrun.training.devices import has_windows
 from nnrun.training.feed import Feed, index_matrix
@@ -42,8 +43,18 @@ class Engine:
         self._strategy = strategy or tf.distribute.get_strategy()
         self._evaluations: dict[int, tuple[Feed, Steps]] = {}
 
+    @property
+    def replicas(self) -> int:
+        """How many devices share a step: a step needs at least as many examples."""
+        return int(self._strategy.num_replicas_in_sync)
+
     def build(self, feed: Feed, batch_size: int) -> None:
-        """Make the variables of the optimizer, the loss and the metrics, from the shapes of a first batch."""
+        """Make the variables of the optimizer, the loss and the metrics, from the shapes of a first batch.
+
+        Raises:
+            ResourceError: A batch has fewer examples than there are devices to share it.
+        """
+        self._refuse_small_batches(min(batch_size, feed.count))
         batch = feed.batch(self._tf.range(min(batch_size, feed.count)))
         with self._strategy.scope():
             self._model._symbolic_build(
@@ -66,7 +77,9 @@ class Engine:
             self._evaluations[id(feed)] = feed, self._compile(feed, self._model.test_step)
         steps = self._evaluations[id(feed)][1]
         self._model.reset_metrics()
-        for matrix in index_matrix(np.arange(feed.count, dtype=np.int32), batch_size):
+        self._refuse_small_batches(min(batch_size, feed.count))
+        order = np.arange(feed.count, dtype=np.int32)
+        for matrix in index_matrix(order, batch_size, least=self.replicas):
             if len(matrix):
                 steps(matrix, 0, len(matrix))
         return self.metrics()
@@ -100,6 +113,13 @@ class Engine:
                 outputs = [output.numpy() for output in run(tf.constant(matrix))]  # each (steps, batch, ...)
                 parts.append([output.reshape(-1, *output.shape[2:]) for output in outputs])
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+    def _refuse_small_batches(self, size: int) -> None:
+        if size < self.replicas:
+            raise ResourceError(
+                f"a batch of {size} cannot be shared by {self.replicas} devices; "
+                "use a larger training.batch_size, or runtime.strategy=none"
+            )
 
     def wait(self) -> None:
         """Return when all the steps that were begun are done."""
@@ -174,10 +194,10 @@ class Engine:
 
 
 def _share(tf: Any, strategy: Any, rows: Any) -> Any:
-    """The rows of this replica: its contiguous share, all of them where there is one replica."""
+    """The rows of this replica: a contiguous share of all, one more or less than the others have."""
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return rows
     rank = tf.distribute.get_replica_context().replica_id_in_sync_group
-    size = tf.shape(rows)[0] // replicas
-    return rows[rank * size : (rank + 1) * size]
+    count = tf.shape(rows)[0]
+    return rows[rank * count // replicas : (rank + 1) * count // replicas]

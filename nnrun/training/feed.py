@@ -90,18 +90,23 @@ def make_feed(examples: Examples, *, divisor: float | None, targets: Targets, cl
     return Feed(x, tf.constant(y), len(examples), scale)
 
 
-def index_matrix(order: NDArray[np.int32], batch_size: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def index_matrix(
+    order: NDArray[np.int32], batch_size: int, *, least: int = 1
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Cut an order of examples into steps.
 
     Args:
         order: int32 of shape (n,): which example comes when.
         batch_size: Examples in a step.
+        least: What is left over and fewer than this joins the last full step.
 
     Returns:
-        The full steps, of shape (n // batch_size, batch_size), and the smaller last one, of shape
+        The full steps, of shape (n // batch_size, batch_size), and the last one of another size, of shape
         (0 or 1, n % batch_size).
     """
-    full = len(order) // batch_size
+    full, left = divmod(len(order), batch_size)
+    if full and 0 < left < least:
+        full -= 1
     rest = order[full * batch_size :]
     return order[: full * batch_size].reshape(full, batch_size), rest.reshape(min(1, len(rest)), len(rest))
 

@@ -178,7 +178,7 @@ class Training:
         """All steps of the epoch, chunk by chunk; False when a signal cut it short."""
         plan, position = self.plan, self.position
         order = example_order(self.train.count, seed=plan.seed, epoch=position.epoch, shuffle=plan.shuffle)
-        matrices = index_matrix(order, plan.batch_size)
+        matrices = index_matrix(order, plan.batch_size, least=self.engine.replicas)
         total = sum(len(matrix) for matrix in matrices)
         done = 0
         for matrix in matrices:

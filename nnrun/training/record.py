@@ -1,0 +1,164 @@
+"""What a training leaves on disk: facts before it, rows and checkpoints while it goes on, the result after it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from numpy.typing import NDArray
+
+from nnrun import __version__
+from nnrun.data.load import Data
+from nnrun.spec.schema import Spec
+from nnrun.store.run import Run
+from nnrun.training.checkpoint import assign_model, callback_states, model_arrays, training_arrays
+from nnrun.training.devices import Devices
+from nnrun.training.loop import Ending, Listener, Position, Row
+
+CHECKPOINT_SECONDS = 5.0
+"""An epoch can take two milliseconds and a durable write twenty: this is how often one is made, at most."""
+
+
+@dataclass
+class Recorder:
+    """Writes the run while it is trained, and passes on what it is told.
+
+    Args:
+        run: Where to write.
+        model: The model that is trained.
+        callbacks: Its Keras callbacks, whose memory is part of a checkpoint.
+        listener: Is told what the recorder is told.
+    """
+
+    run: Run
+    model: Any
+    callbacks: list[Any]
+    listener: Listener
+    rows: list[Row] = field(default_factory=list)
+    best: dict[str, NDArray[Any]] | None = None
+    position: Position = field(default_factory=Position)
+    _written: float = field(default_factory=time.monotonic)
+    _sequence: int = 0
+
+    def on_steps(self, epoch: int, done: int, total: int) -> None:
+        self.listener.on_steps(epoch, done, total)
+
+    def on_epoch(self, row: Row, position: Position) -> None:
+        self.rows.append(row)
+        self.run.append_row(row)
+        if position.best_epoch == row["epoch"]:
+            self.best = model_arrays(self.model)
+        if time.monotonic() - self._written > CHECKPOINT_SECONDS:
+            self._checkpoint(position)
+        self.listener.on_epoch(row, position)
+
+    def on_stop(self, position: Position) -> None:
+        self._checkpoint(position)
+
+    def keep(self, *, best: bool) -> dict[str, Any]:
+        """Leave the model that counts: the best epoch's, or the last one's where nothing was validated.
+
+        Returns:
+            What was kept: ``{"weights": "best", "epoch": 7}``.
+        """
+        chosen = best and self.best is not None
+        if chosen and self.best is not None:
+            assign_model(self.model, self.best, "the best epoch's weights")
+        kept = {
+            "weights": "best" if chosen else "last",
+            "epoch": self.position.best_epoch if chosen else self.position.epoch,
+        }
+        self.run.write_best(kept, model_arrays(self.model))
+        self.run.write_model(self.model.save)
+        return kept
+
+    def _checkpoint(self, position: Position) -> None:
+        self.position = position
+        self._sequence += 1
+        header = {
+            "epoch": position.epoch,
+            "step": position.step,
+            "best_epoch": position.best_epoch,
+            "best_value": position.best_value,
+            "rows": len(self.rows),
+            "callbacks": callback_states(self.callbacks),
+        }
+        self.run.write_checkpoint(self._sequence, header, training_arrays(self.model))
+        if self.best is not None:
+            self.run.write_best({"weights": "best", "epoch": position.best_epoch}, self.best)
+        self._written = time.monotonic()
+
+
+def result_of(
+    ending: Ending, rows: Sequence[Row], *, monitor: str, kept: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    """What ``result.json`` holds, but for the test scores.
+
+    Args:
+        ending: How the training ended.
+        rows: Its epochs.
+        monitor: The value that says which epoch is best.
+        kept: What :meth:`Recorder.keep` kept.
+        seconds: How long it took.
+    """
+    best = ending.position.best_epoch
+    return {
+        "status": "finished",
+        "reason": ending.reason,
+        "epochs": ending.position.epoch,
+        "monitor": monitor,
+        "best": rows[best - 1] if best else None,
+        "final": rows[-1] if rows else None,
+        "model": kept,
+        "seconds": round(seconds, 3),
+    }
+
+
+def facts_of(
+    spec: Spec, data: Data, model: Any, devices: Devices, *, overrides: Sequence[str], command: Sequence[str]
+) -> dict[str, Any]:
+    """What ``run.json`` holds: everything that is known before the first step."""
+    return {
+        "name": spec.name,
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": list(command),
+        "overrides": list(overrides),
+        "seed": spec.seed,
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "train": len(data.train),
+            "validation": len(data.validation) if data.validation is not None else 0,
+            "test": len(data.test) if data.test is not None else 0,
+            "classes": data.facts.classes,
+            "divisor": data.facts.divisor,
+        },
+        "model": {"parameters": model.count_params(), "layers": len(spec.model.layers)},
+        "training": {
+            "epochs": spec.training.epochs,
+            "batch_size": spec.training.batch_size,
+            "steps_per_epoch": math.ceil(len(data.train) / spec.training.batch_size),
+            "monitor": spec.training.monitor,
+            "jit_compile": bool(model.jit_compile),
+        },
+        "devices": devices.facts(),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide the bits."""
+    packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {
+        "nnrun": __version__,
+        "python": platform.python_version(),
+        **packages,
+        "platform": f"{sys.platform} {platform.machine()}",
+    }
