@@ -107,11 +107,16 @@ class RichDisplay(PlainDisplay):
 
     def __init__(self) -> None:
         self._console = messages()
-        super().__init__(
-            lambda line: self._console.print(line, markup=False, soft_wrap=isinstance(line, str))
-        )
+        super().__init__(self._print)
         self._live: Any = None
         self._drawn = 0.0
+
+    def _print(self, line: Any) -> None:
+        """A sentence runs on where the terminal wraps it; an epoch's line is cut."""
+        if isinstance(line, str):
+            self._console.print(line, markup=False, soft_wrap=True)
+        else:
+            self._console.print(line, no_wrap=True, overflow="ellipsis", soft_wrap=False)
 
     def warn(self, message: str) -> None:
         from rich.panel import Panel
@@ -155,8 +160,6 @@ class RichDisplay(PlainDisplay):
             ("━" * (bar - full), "bright_black"),
             (f" {BEST} " if is_best else "   ", "bold green"),
             figures,
-            no_wrap=True,
-            overflow="ellipsis",
         )
 
     def on_stop(self, position: Position) -> None:
