@@ -120,8 +120,9 @@ class RichDisplay(PlainDisplay):
 
     def warn(self, message: str) -> None:
         from rich.panel import Panel
+        from rich.text import Text
 
-        self._console.print(Panel(printable(message), title="warning", border_style="bold yellow"))
+        self._console.print(Panel(Text(printable(message)), title="warning", border_style="bold yellow"))
 
     def on_start(self, run: Run, facts: dict[str, Any]) -> None:
         from rich.live import Live
@@ -170,10 +171,11 @@ class RichDisplay(PlainDisplay):
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
         from rich.panel import Panel
         from rich.table import Table
+        from rich.text import Text
 
         grid = Table.grid(padding=(0, 2))
         for name, text in closing(run, result):
-            grid.add_row(f"[bold]{name}", text)
+            grid.add_row(Text(name, "bold"), Text(text))
         title = "done" if result["reason"] != "interrupted" else "interrupted"
         results().print(
             Panel(grid, title=title, border_style="green" if title == "done" else "yellow", expand=False)
