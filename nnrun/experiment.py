@@ -181,7 +181,13 @@ def train(
     divert_native_noise(run.native_log)
     with run.lock():
         facts = facts_of(
-            loaded.spec, prepared.data, prepared.model, prepared.devices, overrides=overrides, command=command
+            loaded.spec,
+            prepared.data,
+            prepared.model,
+            prepared.devices,
+            folder=path.parent,
+            overrides=overrides,
+            command=command,
         )
         run.write_config(dump_spec(resolved_spec(prepared)))
         run.write_facts(facts)

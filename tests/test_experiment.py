@@ -403,3 +403,18 @@ def test_mirrored_strategy_on_one_device_gives_the_same_numbers(train: Train) ->
     for one, other in zip(plain.rows(), mirrored.rows(), strict=True):
         assert one["loss"] == pytest.approx(other["loss"], abs=1e-6)
         assert one["val_accuracy"] == pytest.approx(other["val_accuracy"], abs=1e-6)
+
+
+def test_run_knows_the_commit_of_its_specification(train: Train, tmp_path: Path) -> None:
+    import subprocess
+
+    from nnrun.training.record import git_commit
+
+    assert train().facts()["git"] is None  # pytest's folder is in no repository
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
+        subprocess.run(["git", *who, *command], cwd=tmp_path, check=True)
+    commit = git_commit(tmp_path)
+    assert commit is not None
+    assert len(commit) == 40
+    assert train().facts()["git"] == commit

@@ -25,7 +25,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(
         help="Changes for this time: a.b=VALUE sets, ~a.b removes.",
-        metavar="[a.b=VALUE]...",
+        metavar="a.b=VALUE",
         show_default=False,
     ),
 ]

@@ -42,6 +42,7 @@ class Engine:
         self._model = model
         self._strategy = strategy or tf.distribute.get_strategy()
         self._evaluations: dict[int, tuple[Feed, Steps]] = {}
+        self._all_finite: Callable[[], Any] | None = None
 
     @property
     def replicas(self) -> int:
@@ -120,6 +121,19 @@ class Engine:
                 f"a batch of {size} cannot be shared by {self.replicas} devices; "
                 "use a larger training.batch_size, or runtime.strategy=none"
             )
+
+    def broken_weight(self) -> str | None:
+        """The path of a weight that is not finite, or None."""
+        tf = self._tf
+        weights = [one for one in self._model.weights if one.dtype.startswith(("float", "bfloat"))]
+        if self._all_finite is None:
+            self._all_finite = tf.function(
+                lambda: tf.reduce_all([tf.reduce_all(tf.math.is_finite(one.value)) for one in weights]),
+                autograph=False,
+            )
+        if bool(self._all_finite()):
+            return None
+        return next((one.path for one in weights if not np.isfinite(one.numpy()).all()), None)
 
     def wait(self) -> None:
         """Return when all the steps that were begun are done."""

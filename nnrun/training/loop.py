@@ -116,7 +116,7 @@ class Training:
         """Train to the end, or until a callback or a signal stops it.
 
         Raises:
-            DivergedError: The loss or a metric is not finite after an epoch.
+            DivergedError: The loss, a metric or a weight is not finite after an epoch.
         """
         keras = load_keras()
         hooks = keras.callbacks.CallbackList(
@@ -226,13 +226,16 @@ class Training:
             self.position.best_epoch, self.position.best_value = self.position.epoch, value
 
     def _refuse_divergence(self, logs: dict[str, float]) -> None:
-        for name, value in logs.items():
-            if not math.isfinite(value):
-                rate = float(load_keras().ops.convert_to_numpy(self.model.optimizer.learning_rate))
-                raise DivergedError(
-                    f"{name} is {value} in epoch {self.position.epoch + 1} at a learning rate of {rate:g}; "
-                    "try a tenth of it, scale the inputs, or clip gradients with the optimizer's clipnorm"
-                )
+        broken = [f"{name} is {value}" for name, value in logs.items() if not math.isfinite(value)]
+        # The loss of an epoch is from before its last step: the weights can already be lost.
+        if not broken and (weight := self.engine.broken_weight()):
+            broken = [f"the weight {weight} is not finite"]
+        if broken:
+            rate = float(self.model.optimizer.learning_rate)
+            raise DivergedError(
+                f"{broken[0]} in epoch {self.position.epoch + 1} at a learning rate of {rate:g}; "
+                "try a tenth of it, scale the inputs, or clip gradients with the optimizer's clipnorm"
+            )
 
     def _reason(self) -> str:
         if self.position.epoch >= self.plan.epochs:

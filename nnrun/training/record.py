@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -122,7 +125,14 @@ def result_of(
 
 
 def facts_of(
-    spec: Spec, data: Data, model: Any, devices: Devices, *, overrides: Sequence[str], command: Sequence[str]
+    spec: Spec,
+    data: Data,
+    model: Any,
+    devices: Devices,
+    *,
+    folder: Path,
+    overrides: Sequence[str],
+    command: Sequence[str],
 ) -> dict[str, Any]:
     """What ``run.json`` holds: everything that is known before the first step."""
     return {
@@ -150,7 +160,21 @@ def facts_of(
         },
         "devices": devices.facts(),
         "versions": versions(),
+        "git": git_commit(folder),
     }
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit that is checked out where the specification lies; None outside of git."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    asked = [git, "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
 
 
 def versions() -> dict[str, str]:
