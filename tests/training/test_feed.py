@@ -70,6 +70,16 @@ def test_index_matrix_holds_every_example_once_in_order(
 
 
 @pytest.mark.parametrize(
+    ("count", "full", "rest"), [(7, [3], 4), (8, [3, 3], 2), (6, [3, 3], 0), (4, [], 4), (1, [], 1)]
+)
+def test_rest_that_is_too_small_joins_the_last_full_step(count: int, full: list[int], rest: int) -> None:
+    steps, last = index_matrix(np.arange(count, dtype=np.int32), 3, least=2)
+
+    assert ([len(step) for step in steps], last.size) == (full, rest)
+    assert [*steps.ravel(), *last.ravel()] == list(range(count))
+
+
+@pytest.mark.parametrize(
     ("loss", "classes", "outputs", "form"),
     [
         ("sparse_categorical_crossentropy", 10, 10, "indices"),
