@@ -1,0 +1,92 @@
+"""What the training runs on, by fixed rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nnrun.errors import ResourceError
+from nnrun.keras_backend import load_keras, load_tensorflow
+from nnrun.model.parts import make_part
+from nnrun.spec.schema import Choice, RuntimeSection
+from nnrun.training.devices import XLA_WORTHWHILE_STEPS, Devices, choose_jit, prepare_devices
+
+pytestmark = pytest.mark.tensorflow
+
+CPU = Devices("cpu", 0, "none", deterministic=True)
+GPU = Devices("gpu", 0, "none", deterministic=False)
+ENOUGH = XLA_WORTHWHILE_STEPS
+DENSE: list[Any] = ["Flatten", {"Dense": {"units": 2}}]
+IMAGE: list[Any] = [{"Reshape": {"target_shape": [8, 8, 1]}}]
+WORDS: list[Any] = [{"Reshape": {"target_shape": [8, 8]}}]
+
+
+def model_of(layers: list[Any]) -> Any:
+    keras = load_keras()
+    return keras.Sequential([keras.Input((64,)), *(make_part("layer", Choice.parse(one)) for one in layers)])
+
+
+@pytest.mark.parametrize(
+    ("layers", "steps", "devices", "expected"),
+    [
+        (DENSE, ENOUGH, CPU, True),
+        (DENSE, ENOUGH - 1, CPU, False),
+        (["BatchNormalization", *DENSE], ENOUGH, CPU, True),
+        ([*WORDS, {"LSTM": {"units": 2}}], ENOUGH, CPU, True),
+        ([*IMAGE, "GlobalAveragePooling2D"], ENOUGH, CPU, True),
+        ([*IMAGE, {"Conv2D": {"filters": 1, "kernel_size": 3}}], ENOUGH, CPU, False),
+        ([*IMAGE, {"SeparableConv2D": {"filters": 1, "kernel_size": 3}}], ENOUGH, CPU, False),
+        ([*IMAGE, "MaxPooling2D"], ENOUGH, CPU, False),
+        ([*IMAGE, {"AveragePooling2D": {"pool_size": 2}}], ENOUGH, CPU, False),
+        ([*WORDS, {"TimeDistributed": {"layer": {"Dropout": {"rate": 0.5}}}}], ENOUGH, CPU, False),
+        ([*DENSE, {"Dropout": {"rate": 0.5}}], ENOUGH, CPU, False),
+        ([*DENSE, {"GaussianNoise": {"stddev": 0.5}}], ENOUGH, CPU, False),
+        ([*WORDS, {"LSTM": {"units": 2, "dropout": 0.1}}], ENOUGH, CPU, False),
+        ([*WORDS, {"GRU": {"units": 2, "recurrent_dropout": 0.1}}], ENOUGH, CPU, False),
+        ([*WORDS, {"Bidirectional": {"layer": {"LSTM": {"units": 2, "dropout": 0.1}}}}], ENOUGH, CPU, False),
+        ([*IMAGE, {"Conv2D": {"filters": 1, "kernel_size": 3}}], ENOUGH, GPU, True),
+        ([*DENSE, {"Dropout": {"rate": 0.5}}], ENOUGH, GPU, True),
+        (DENSE, ENOUGH, Devices("gpu", 0, "none", deterministic=True), False),
+        (DENSE, ENOUGH, Devices("cpu", 0, "mirrored", deterministic=True), False),
+    ],
+)
+def test_xla_follows_the_rule_of_layers_steps_and_devices(
+    layers: list[Any], steps: int, devices: Devices, expected: bool
+) -> None:
+    assert choose_jit(RuntimeSection(), model_of(layers), devices, steps) is expected
+
+
+def test_xla_is_not_used_where_a_layer_rules_it_out() -> None:
+    model = model_of(DENSE)
+    model.layers[-1].supports_jit = False
+    assert choose_jit(RuntimeSection(), model, CPU, ENOUGH) is False
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_xla_as_written_is_not_overridden(wanted: bool) -> None:
+    model = model_of([*IMAGE, "MaxPooling2D"] if wanted else DENSE)
+    assert choose_jit(RuntimeSection(jit_compile=wanted), model, CPU, 1 if wanted else ENOUGH) is wanted
+
+
+def test_gpu_that_is_not_there_is_an_error_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_tensorflow().config, "list_physical_devices", lambda kind: [])
+    with pytest.raises(ResourceError) as caught:
+        prepare_devices(RuntimeSection(device="gpu"))
+    assert str(caught.value) == (
+        "runtime.device is gpu, but TensorFlow finds no GPU here; install tensorflow[and-cuda] and a driver, "
+        "or set runtime.device=cpu"
+    )
+
+
+def test_threads_after_the_first_operation_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_tensorflow().constant(1) + 1
+    with pytest.raises(ResourceError, match=r"^runtime\.threads can be set only once in a process"):
+        prepare_devices(RuntimeSection(device="cpu", threads=3))
+
+
+def test_cpu_is_prepared_and_recorded() -> None:
+    devices, strategy = prepare_devices(RuntimeSection(device="cpu"))
+
+    assert devices.facts() == {"device": "cpu", "threads": 0, "strategy": "none", "deterministic": True}
+    assert strategy.num_replicas_in_sync == 1
