@@ -47,7 +47,7 @@ def print_error(error: NnrunError, closing: str = "Nothing was trained.") -> Non
     """Show an expected error: its problems with their lines, then what it means."""
     console = messages()
     if not isinstance(error, SpecError):
-        console.print(_line("error: ", str(error)))
+        console.print(_line("error: ", str(error)), soft_wrap=not console.is_terminal)
         return
     for problem in error.problems:
         console.print(problem_text(problem))

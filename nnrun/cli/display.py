@@ -112,9 +112,9 @@ class RichDisplay(PlainDisplay):
         self._drawn = 0.0
 
     def _print(self, line: Any) -> None:
-        """A sentence runs on where the terminal wraps it; an epoch's line is cut."""
+        """A sentence is broken between words; an epoch's line is cut."""
         if isinstance(line, str):
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(line, markup=False, soft_wrap=False)
         else:
             self._console.print(line, no_wrap=True, overflow="ellipsis", soft_wrap=False)
 
