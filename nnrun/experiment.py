@@ -14,7 +14,7 @@ from nnrun.data.load import Data, Examples, load_data
 from nnrun.errors import ChangedError, DataError, DivergedError, Problem, SpecError
 from nnrun.keras_backend import divert_native_noise, start_session
 from nnrun.model.build import InputShape, build_model, check_output, compile_model
-from nnrun.model.summary import build_from_facts, refuse_too_large
+from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.spec.load import Loaded, dump_spec, load_spec
 from nnrun.spec.schema import Choice, Spec
 from nnrun.spec.source import path_text
@@ -204,7 +204,7 @@ def rehearse(loaded: Loaded) -> None:
         ResourceError: The machine's memory cannot hold the model.
     """
     training = loaded.spec.training
-    refuse_too_large(build_from_facts(loaded), training)
+    refuse_too_large(check_on_paper(loaded), training)
     make_callbacks(training.callbacks, Path(), loaded.place)
 
 

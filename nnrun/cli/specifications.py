@@ -30,9 +30,9 @@ def validate(
         try:
             loaded = load_spec(config)
             if build:
-                from nnrun.model.summary import build_from_facts
+                from nnrun.model.summary import check_on_paper
 
-                build_from_facts(loaded)
+                check_on_paper(loaded)
         except SpecError as error:
             failed = True
             problems = [str(problem) for problem in error.problems]

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, start_session
-from nnrun.model.build import InputShape, build_model, make_optimizer
+from nnrun.model.build import InputShape, build_model, check_output, make_optimizer
 from nnrun.model.shapes import shape_text
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
 from nnrun.spec.load import Loaded
@@ -29,6 +29,18 @@ def build_from_facts(loaded: Loaded) -> Any:
     start_session(loaded.spec.seed)
     with load_keras().StatelessScope(initialize_variables=False):
         return build_model(loaded.spec.model, input_shapes(facts), loaded.place)
+
+
+def check_on_paper(loaded: Loaded) -> Any:
+    """Build a specification's model as :func:`build_from_facts` does, and hold its output against the targets.
+
+    Raises:
+        SpecError: A shape does not fit, that of the output included.
+    """
+    model = build_from_facts(loaded)
+    if dataset_facts(loaded.spec.data.source).classes is not None:  # one class index for each example
+        check_output(model, (), loaded.spec.model, loaded.place)
+    return model
 
 
 def input_shapes(facts: DatasetFacts) -> dict[str, InputShape]:

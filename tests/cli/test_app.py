@@ -178,6 +178,18 @@ def test_validate_with_build_reports_the_shape_at_its_line(spec: Path) -> None:
 
 
 @pytest.mark.tensorflow
+def test_validate_with_build_holds_the_output_against_the_targets(spec: Path) -> None:
+    spec.write_text(DIGITS.replace("    - Flatten\n", ""))
+
+    done = CliRunner().invoke(cli.app, ["validate", "spec.yaml", "--build"])
+
+    assert done.exit_code == 2
+    assert (
+        "spec.yaml:4:7  model.layers[0].Dense: gives (batch, 8, 10), but there is one target" in done.stderr
+    )
+
+
+@pytest.mark.tensorflow
 def test_summary_as_json_counts_parameters(spec: Path) -> None:
     done = CliRunner().invoke(cli.app, ["summary", "spec.yaml", "--json"])
 
