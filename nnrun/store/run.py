@@ -128,7 +128,7 @@ class Run:
         for number, line in enumerate(lines[:-1], 1):  # what follows the last line end is empty, or cut short
             try:
                 rows.append(json.loads(line))
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise RunError(f"{path}:{number} is damaged") from None
         return rows
 
@@ -316,7 +316,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise RunError(f"{path} is missing; is {path.parent} a run?") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # nested too deeply to be ours
         raise RunError(f"{path} is damaged: {error}") from None
     if not isinstance(value, dict):
         raise RunError(f"{path} is damaged: it holds no map")
