@@ -159,7 +159,7 @@ class Training:
         if self.validation is not None:
             logs |= self._validate(self.validation)
         self._refuse_divergence(logs)
-        rate = float(load_keras().ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rate = self._learning_rate()
         self._hooks.on_epoch_end(epoch, logs)
         self.position.epoch, self.position.step = epoch + 1, 0
         self._note_best(logs)
@@ -207,8 +207,8 @@ class Training:
         steps(table, first, count)
         self.engine.wait()
         seconds = time.perf_counter() - started
-        # Half the way to the size that would have taken CHUNK_SECONDS: the first chunk includes the compilation.
-        wanted = max(1, int(count * CHUNK_SECONDS / max(seconds, 1e-6)))
+        wanted = int(count * CHUNK_SECONDS / max(seconds, 1e-6))
+        # Eightfold at most: one quick chunk may be luck. The first one includes the compilation and is followed by few.
         self._chunk = max(1, min(wanted, 8 * count))
 
     def _chunk_size(self) -> int:
@@ -231,11 +231,14 @@ class Training:
         if not broken and (weight := self.engine.broken_weight()):
             broken = [f"the weight {weight} is not finite"]
         if broken:
-            rate = float(self.model.optimizer.learning_rate)
             raise DivergedError(
-                f"{broken[0]} in epoch {self.position.epoch + 1} at a learning rate of {rate:g}; "
+                f"{broken[0]} in epoch {self.position.epoch + 1} at a learning rate of {self._learning_rate():g}; "
                 "try a tenth of it, scale the inputs, or clip gradients with the optimizer's clipnorm"
             )
+
+    def _learning_rate(self) -> float:
+        """The learning rate of the next step; a schedule's value, where there is one."""
+        return float(load_keras().ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def _reason(self) -> str:
         if self.position.epoch >= self.plan.epochs:
