@@ -160,18 +160,25 @@ def _choose_display(*, json: bool, quiet: bool) -> Display:
 
 
 class StopSignals:
-    """Remembers the first SIGINT or SIGTERM; the second stops the process at once."""
+    """Remembers the first SIGINT or SIGTERM of a training; the second stops the process at once.
+
+    Before the first step there is nothing to keep, so the first one stops at once as well.
+    """
 
     def __init__(self) -> None:
         self.received = 0
+        self._training = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
 
     def asked(self) -> bool:
-        """Whether the training should stop."""
+        """Whether the training should stop; who asks is training."""
+        self._training = True
         return self.received != 0
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._training:
+            raise SystemExit(128 + number)
         if self.received:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)

@@ -263,6 +263,26 @@ def test_signal_during_training_keeps_everything(number: int, code: int, spec: P
     assert len((run / "metrics.jsonl").read_text().splitlines()) >= 1
 
 
+@pytest.mark.tensorflow
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_signal_before_training_stops_at_once_and_leaves_no_run(spec: Path, tmp_path: Path) -> None:
+    program = (
+        "import signal, sys\n"
+        "from nnrun import experiment\n"
+        "experiment.rehearse = lambda loaded: signal.raise_signal(signal.SIGINT)\n"
+        "from nnrun.cli.app import app\n"
+        "app(sys.argv[1:])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, "train", "spec.yaml"], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
 @pytest.mark.parametrize("part", ["tset", "", "all"])
 def test_unknown_part_is_a_usage_error(part: str, spec: Path) -> None:
     done = CliRunner().invoke(cli.app, ["evaluate", "latest", "--on", part])
