@@ -110,9 +110,10 @@ def predict(
         run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir
     )
     if output:
-        from nnrun.store.durable import write_text
+        from nnrun.store.durable import explained
 
-        write_text(output, predictions.csv())
+        with explained(output):  # written in place: it may be a pipe or /dev/null
+            output.write_text(predictions.csv(), "utf-8")
         messages().print(f"{len(predictions.targets):,} predictions in {output}", markup=False)
     if json:
         for row in predictions.rows():

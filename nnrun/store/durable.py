@@ -96,8 +96,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file's content by UTF-8 text."""
-    write_bytes(path, text.encode())
+    """Replace a file's content by UTF-8 text; what is not Unicode (odd file names) is escaped."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -108,7 +108,7 @@ def write_json(path: Path, value: Any) -> None:
 def append_line(path: Path, text: str) -> None:
     """Add a line to a file and hand it to the operating system: it survives the process, not a power cut."""
     with explained(path), disk.open_append(path) as file:
-        disk.write(file, text.encode() + b"\n")
+        disk.write(file, text.encode(errors="backslashreplace") + b"\n")
 
 
 def finite(value: Any) -> Any:

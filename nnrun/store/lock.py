@@ -11,6 +11,9 @@ from pathlib import Path
 
 from nnrun.errors import RunInUseError
 
+PATIENCE_SECONDS = 0.5
+"""How long to try: somebody who only looks at a run's status holds its lock for an instant."""
+
 
 @contextlib.contextmanager
 def hold(path: Path) -> Iterator[None]:
@@ -24,7 +27,7 @@ def hold(path: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=PATIENCE_SECONDS)
     try:
         lock.acquire()
     except Timeout:

@@ -75,7 +75,11 @@ class Run:
         Raises:
             RunInUseError: Another process is.
         """
+        for folder in (self.path, self.checkpoints):
+            if folder.is_symlink():
+                raise RunError(f"{folder} is a symbolic link; nnrun writes only inside the run itself")
         with lock.hold(self.path / "lock"):
+            self._cut_torn_row()
             for folder in (self.path, self.checkpoints):
                 for leftover in folder.glob(f"{TEMPORARY}*"):
                     disk.remove(leftover)
@@ -132,6 +136,13 @@ class Run:
                 raise RunError(f"{path}:{number} is damaged") from None
         return rows
 
+    def _cut_torn_row(self) -> None:
+        """Remove what a crash left of a row, so that the next one begins on a line of its own."""
+        path = self.path / "metrics.jsonl"
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        if content and not content.endswith(b"\n"):
+            write_bytes(path, content[: content.rfind(b"\n") + 1])
+
     def log(self, line: str) -> None:
         """Add a line to ``train.log``."""
         append_line(self.path / "train.log", line)
@@ -165,8 +176,9 @@ class Run:
         """
         from nnrun.store.archive import write_archive
 
-        write_archive(self.checkpoints / f"{sequence:06d}.npz", header, arrays)
-        for old in self.checkpoint_paths()[KEPT_CHECKPOINTS:]:
+        newest = self.checkpoints / f"{sequence:06d}.npz"
+        write_archive(newest, header, arrays)
+        for old in [path for path in self.checkpoint_paths() if path != newest][KEPT_CHECKPOINTS - 1 :]:
             with explained(old):
                 disk.remove(old)
 
@@ -190,12 +202,19 @@ class Run:
         from nnrun.store.archive import read_archive
 
         best = self.checkpoints / "best.npz"
-        if best.is_file() and not best.is_symlink():
-            return read_archive(best)
-        for path in self.checkpoint_paths():
-            header, arrays = read_archive(path)
+        damaged: RunError | None = None
+        for path in ([best] if best.is_file() and not best.is_symlink() else []) + self.checkpoint_paths():
+            try:
+                header, arrays = read_archive(path)
+            except RunError as error:
+                if path == best:
+                    raise  # another one would give other scores under the same name
+                damaged = damaged or error
+                continue
             return {"weights": "last", **header}, arrays
-        raise RunError(f"{self.id} holds no weights yet: it was stopped before its first checkpoint")
+        raise damaged or RunError(
+            f"{self.id} holds no weights yet: it was stopped before its first checkpoint"
+        )
 
     def write_model(self, save: Callable[[Path], None]) -> None:
         """Replace ``model.keras`` by what ``save`` writes.
@@ -288,10 +307,10 @@ def find_run(reference: str, runs: Path) -> Run:
     Raises:
         RunError: There is none, or there are several.
     """
-    path = Path(reference)
-    for candidate in (path, runs / reference if NAME.fullmatch(reference) else path):
-        if (candidate / "run.json").is_file():
-            return Run(candidate)
+    for candidate in (Path(reference), *([runs / reference] if NAME.fullmatch(reference) else [])):
+        with contextlib.suppress(OSError, ValueError):  # too long, or not a name at all
+            if (candidate / "run.json").is_file():
+                return Run(candidate)
     known = list_runs(runs)
     if reference == "latest" and known:
         return known[-1]
@@ -310,6 +329,8 @@ def find_run(reference: str, runs: Path) -> Run:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    if path.is_symlink():
+        raise RunError(f"{path} is a symbolic link; nnrun does not follow it out of the run")
     try:
         if path.stat().st_size > MOST_JSON_BYTES:
             raise RunError(f"{path} is larger than nnrun writes it")

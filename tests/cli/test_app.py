@@ -293,3 +293,17 @@ def test_unknown_part_is_a_usage_error(part: str, spec: Path) -> None:
 
 def test_unknown_command_is_a_usage_error() -> None:
     assert CliRunner().invoke(cli.app, ["trian"]).exit_code == 2
+
+
+@pytest.mark.tensorflow
+@pytest.mark.skipif(os.name == "nt", reason="pipes with names are POSIX's")
+def test_predictions_can_go_to_a_pipe_that_stays_one(spec: Path, tmp_path: Path) -> None:
+    assert CliRunner().invoke(cli.app, ["train", "spec.yaml", "-q"]).exit_code == 0
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as reader:
+        done = CliRunner().invoke(cli.app, ["predict", "latest", "--output", "pipe"])
+        read, _ = reader.communicate(timeout=60)
+
+    assert done.exit_code == 0, done.stderr
+    assert read.splitlines()[0] == "example,target,predicted,probability,right"
+    assert (tmp_path / "pipe").is_fifo()

@@ -78,3 +78,22 @@ def test_wrong_words_about_the_holder_do_no_harm(path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_somebody_who_looks_does_not_keep_a_writer_out(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from nnrun.store import lock\n"
+        "print('looking', flush=True)\n"
+        "while True: lock.is_held(Path(sys.argv[1]))"
+    )
+    path.touch()
+    looker = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert looker.stdout
+        looker.stdout.readline()
+        for _ in range(100):
+            with lock.hold(path):
+                pass
+    finally:
+        looker.kill()
+        looker.communicate()

@@ -250,3 +250,68 @@ def test_run_is_readable_without_nnrun(tmp_path: Path) -> None:
     run = make_run(tmp_path)
 
     assert json.loads((run.path / "run.json").read_text()) == {"format": 1, "name": "mnist"}
+
+
+def test_row_after_a_crash_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.append_row({"epoch": 1})
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "lo')
+
+    with run.lock():
+        run.append_row({"epoch": 2})
+
+    assert run.rows() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_checkpoints_that_are_a_symbolic_link_are_not_written_through(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.checkpoints.rmdir()
+    (tmp_path / "outside").mkdir()
+    run.checkpoints.symlink_to(tmp_path / "outside")
+
+    with pytest.raises(RunError, match="checkpoints is a symbolic link"), run.lock():
+        pass
+
+
+def test_facts_are_not_read_through_a_symbolic_link(tmp_path: Path) -> None:
+    run, other = make_run(tmp_path), make_run(tmp_path, "other")
+    (run.path / "run.json").unlink()
+    (run.path / "run.json").symlink_to(other.path / "run.json")
+
+    with pytest.raises(RunError, match=r"run\.json is a symbolic link"):
+        run.facts()
+
+
+def test_damaged_newest_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    for sequence in (1, 2):
+        run.write_checkpoint(sequence, {"epoch": sequence}, {"a": np.full(2, sequence)})
+    newest = run.checkpoint_paths()[0]
+    newest.write_bytes(newest.read_bytes()[:-30])
+
+    assert run.read_best()[0] == {"weights": "last", "epoch": 1}
+    run.checkpoint_paths()[1].write_bytes(b"")
+    with pytest.raises(RunError, match=r"000002\.npz is damaged"):
+        run.read_best()
+
+
+def test_checkpoint_just_written_is_never_pruned(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    for sequence in (5, 6, 1):
+        run.write_checkpoint(sequence, {}, {"a": np.zeros(2)})
+
+    assert [path.name for path in run.checkpoint_paths()] == ["000006.npz", "000001.npz"]
+
+
+def test_very_long_reference_finds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run"):
+        find_run("x" * 3000, tmp_path)
+
+
+def test_file_names_that_are_not_unicode_do_no_harm(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.write_facts({"command": ["nnrun", "train", b"\xff.yaml".decode(errors="surrogateescape")]})
+    run.log("\udcff")
+
+    assert run.facts()["command"][2] == "\udcff.yaml"
