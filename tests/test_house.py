@@ -18,6 +18,7 @@ FLOORS = {
     "data": 3,
     "model": 4,
     "training": 5,
+    "explain": 6,
     "experiment": 7,
     "cli": 8,
     "__main__": 9,

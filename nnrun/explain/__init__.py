@@ -1,0 +1,1 @@
+"""What a specification and its parts mean, in words, formulas and curves."""
