@@ -5,25 +5,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from nnrun.data.load import Data, Examples, load_data
 from nnrun.errors import ChangedError, DataError, DivergedError, Problem, SpecError
-from nnrun.keras_backend import divert_native_noise, start_session
-from nnrun.model.build import InputShape, build_model, check_output, compile_model
+from nnrun.keras_backend import divert_native_noise, load_tensorflow, start_session
+from nnrun.model.build import InputShape, build_model
+from nnrun.model.compile import check_output, compile_model
 from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.spec.load import Loaded, dump_spec, load_spec
-from nnrun.spec.schema import Choice, Spec
+from nnrun.spec.names import did_you_mean
+from nnrun.spec.schema import Spec
 from nnrun.spec.source import path_text
 from nnrun.store.run import Run, create_run, find_run, probe_directory, runs_directory
 from nnrun.training.callbacks import make_callbacks
 from nnrun.training.checkpoint import assign_model
 from nnrun.training.devices import Devices, choose_jit, prepare_devices
 from nnrun.training.engine import Engine
-from nnrun.training.feed import Feed, make_feed, target_form
+from nnrun.training.feed import Feed, class_weights, make_feed, output_names, target_forms
 from nnrun.training.loop import Ending, Listener, Plan, Training
 from nnrun.training.predictions import Predictions
 from nnrun.training.record import Recorder, facts_of, result_of
@@ -80,16 +82,38 @@ class Prepared:
             raise DataError(f"{self.data.name} has no {part} examples{hint}")
         return examples
 
+    def training_feed(self) -> Feed:
+        """The training examples with the weights of their classes.
+
+        Raises:
+            SpecError: A weight is given for a class that the data does not have.
+        """
+        feed, weights = self.feed("train"), self.spec.training.class_weight
+        if weights is None:
+            return feed
+        try:
+            counted = class_weights(self.data.train.y, weights, self.data.class_names)
+        except KeyError as error:
+            name = str(error.args[0])
+            near = did_you_mean(name, self.data.class_names or ()) or f"; there are {self.data.facts.classes}"
+            path = ("training", "class_weight", name)
+            message = f"{self.data.name} has no class '{name}'{near}"
+            raise SpecError([Problem(message, path_text(path), self.loaded.place(*path))]) from None
+        return replace(feed, weights=load_tensorflow().constant(counted))
+
     def _make_feed(self, examples: Examples) -> Feed:
-        facts = self.data.facts
-        shape = self.model.output_shape
-        outputs = shape[-1] if isinstance(shape, tuple) else None
-        targets = target_form(self.spec.training.loss.name, facts.classes, outputs)
-        return make_feed(examples, divisor=facts.divisor, targets=targets, classes=facts.classes)
+        facts, spec = self.data.facts, self.spec
+        forms = target_forms(self.model, spec.data.target, spec.training.loss, facts.classes)
+        return make_feed(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
 
 
-def prepare(loaded: Loaded, notify: Callable[[str], None]) -> Prepared:
+def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool = True) -> Prepared:
     """Load the data, build and compile the model.
+
+    Args:
+        loaded: The specification.
+        notify: Is told what takes long.
+        pretrained: Whether ready networks read their file of weights.
 
     Raises:
         DataError: The data cannot be had.
@@ -102,8 +126,10 @@ def prepare(loaded: Loaded, notify: Callable[[str], None]) -> Prepared:
     devices, strategy = prepare_devices(spec.runtime)
     start_session(spec.seed)
     with strategy.scope():
-        model = build_model(spec.model, input_shapes(data.train, data.facts.divisor), loaded.place)
-        check_output(model, data.train.y.shape[1:], spec.model, loaded.place)
+        shapes = input_shapes(data.train, data.facts.divisor)
+        model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
+        if spec.data.target == "labels":
+            check_output(model, data.train.y.shape[1:], loaded.model, loaded.place)
         steps = math.ceil(len(data.train) / spec.training.batch_size) * spec.training.epochs
         jit = choose_jit(spec.runtime, model, devices, steps)
         compile_model(model, spec.training, jit_compile=jit, place=loaded.place)
@@ -118,10 +144,14 @@ def prepare(loaded: Loaded, notify: Callable[[str], None]) -> Prepared:
 def find_misfit(prepared: Prepared) -> SpecError | None:
     """Which of loss and metrics cannot take the model's output and the targets; None where each alone can."""
     training, place = prepared.spec.training, prepared.loaded.place
-    candidates: list[tuple[tuple[str | int, ...], list[Choice]]] = [(("training", "loss"), [])]
-    candidates += [
-        (("training", "metrics", index), [choice]) for index, choice in enumerate(training.metrics)
-    ]
+    candidates: list[tuple[tuple[str | int, ...], Any]] = [(("training", "loss"), [])]
+    by_output = training.metrics if isinstance(training.metrics, dict) else {"": training.metrics}
+    for output, choices in by_output.items():
+        path: tuple[str | int, ...] = ("training", "metrics", *([output] if output else []))
+        candidates += [
+            ((*path, index), {output: [choice]} if output else [choice])
+            for index, choice in enumerate(choices)
+        ]
     problems = []
     for path, metrics in candidates:
         alone = training.model_copy(update={"metrics": metrics})
@@ -220,7 +250,7 @@ def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Ca
     task = Training(
         prepared.model,
         prepared.engine,
-        prepared.feed("train"),
+        prepared.training_feed(),
         validation,
         plan,
         callbacks,
@@ -277,9 +307,10 @@ def predict(
 ) -> tuple[Run, Predictions]:
     """The outputs of a run's model for a part of its data."""
     run, prepared, _ = reopen(reference, display, runs_dir)
-    (outputs,) = prepared.engine.predict(prepared.feed(part), prepared.spec.training.batch_size)
+    outputs = prepared.engine.predict(prepared.feed(part), prepared.spec.training.batch_size)
+    by_name = dict(zip(output_names(prepared.model), outputs, strict=True))
     data = prepared.data
-    return run, Predictions(part, outputs, prepared.examples(part).y, data.facts.classes, data.class_names)
+    return run, Predictions(part, by_name, prepared.examples(part).y, data.facts.classes, data.class_names)
 
 
 def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run, Prepared, dict[str, Any]]:
@@ -292,7 +323,7 @@ def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run
     run = find_run(reference, runs_directory(runs_dir))
     recorded = run.facts()["data"]
     divert_native_noise(run.native_log)
-    prepared = prepare(load_spec(run.config_path), display.notify)
+    prepared = prepare(load_spec(run.config_path), display.notify, pretrained=False)
     if prepared.data.fingerprint != recorded["fingerprint"]:
         raise ChangedError(
             f"the data is not what {run.id} was trained on: "

@@ -17,19 +17,23 @@ class Examples:
     Args:
         x: Of shape (n, ...) in the dtype it is stored in, or a dict of such arrays by input name.
         y: Class indices, int32 of shape (n,); or numbers, float32 of shape (n,) or (n, k).
+        weights: What each example counts, float32 of shape (n,); None where all count the same.
     """
 
     x: NDArray[Any] | dict[str, NDArray[Any]]
     y: NDArray[Any]
+    weights: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, indices: NDArray[Any]) -> Examples:
         """The examples at ``indices``, in that order."""
+        weights = None if self.weights is None else self.weights[indices]
         if isinstance(self.x, dict):
-            return Examples({name: array[indices] for name, array in self.x.items()}, self.y[indices])
-        return Examples(self.x[indices], self.y[indices])
+            x = {name: array[indices] for name, array in self.x.items()}
+            return Examples(x, self.y[indices], weights)
+        return Examples(self.x[indices], self.y[indices], weights)
 
 
 @dataclass(frozen=True)

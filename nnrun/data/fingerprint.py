@@ -27,6 +27,7 @@ def fingerprint(dataset: Dataset) -> str:
 def _arrays(examples: Examples | None) -> list[tuple[str, np.ndarray]]:
     if examples is None:
         return []
-    if isinstance(examples.x, dict):
-        return [*((f"x.{name}", array) for name, array in sorted(examples.x.items())), ("y", examples.y)]
-    return [("x", examples.x), ("y", examples.y)]
+    arrays = examples.x if isinstance(examples.x, dict) else {"": examples.x}
+    found = [(f"x.{name}" if name else "x", array) for name, array in sorted(arrays.items())]
+    weights = [] if examples.weights is None else [("weights", examples.weights)]
+    return [*found, ("y", examples.y), *weights]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from nnrun.data.builtin import find_dataset
 from nnrun.data.examples import Examples
 from nnrun.data.fingerprint import fingerprint
 from nnrun.data.split import split_indices
+from nnrun.data.weights import load_weights
 from nnrun.spec.datasets import DatasetFacts
 from nnrun.spec.schema import DataSection
 
@@ -62,6 +64,9 @@ def load_data(
     """
     found = find_dataset(section, seed=seed, notify=notify)
     dataset = found.dataset
+    if section.sample_weight is not None:
+        weights = load_weights(Path(section.sample_weight), len(dataset.train))
+        dataset = replace(dataset, train=replace(dataset.train, weights=weights))
     split = _split(dataset.train, validation_split, seed)
     divided = len(split["validation"]) > 0
     return Data(

@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 
 from nnrun.errors import Place, Problem, SpecError
 from nnrun.keras_backend import load_keras
-from nnrun.model.parts import make_part
-from nnrun.model.shapes import explain_misfit, shape_text
-from nnrun.spec.schema import Choice, ModelSection, TrainingSection
-from nnrun.spec.source import path_text
+from nnrun.model.parts import is_application, make_part
+from nnrun.model.shapes import explain_misfit
+from nnrun.spec import catalog
+from nnrun.spec.blocks import reference
+from nnrun.spec.schema import Choice, ModelSection
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -34,7 +35,9 @@ class InputShape:
     dtype: str = "float32"
 
 
-def build_model(section: ModelSection, inputs: Mapping[str, InputShape], place: PlaceOf) -> Any:
+def build_model(
+    section: ModelSection, inputs: Mapping[str, InputShape], place: PlaceOf, *, pretrained: bool = True
+) -> Any:
     """Build the Keras model that a specification describes.
 
     Layers in a row give a ``keras.Sequential``; any ``inputs``, several inputs or named outputs give a functional
@@ -45,6 +48,7 @@ def build_model(section: ModelSection, inputs: Mapping[str, InputShape], place: 
         section: The model section.
         inputs: The data's inputs by name, in order.
         place: Finds where a layer stands, for messages.
+        pretrained: Whether ready networks read their file of weights.
 
     Returns:
         A built, uncompiled ``keras.Model``.
@@ -52,24 +56,28 @@ def build_model(section: ModelSection, inputs: Mapping[str, InputShape], place: 
     Raises:
         SpecError: A value that Keras refuses, or a shape that does not fit, at the layer's line.
     """
-    builder = _Builder(section, inputs, place)
+    builder = _Builder(section, inputs, place, pretrained)
     return builder.graph() if builder.is_graph else builder.row()
 
 
 class _Builder:
     """Builds one model; remembers where its layers stand."""
 
-    def __init__(self, section: ModelSection, inputs: Mapping[str, InputShape], place: PlaceOf) -> None:
+    def __init__(
+        self, section: ModelSection, inputs: Mapping[str, InputShape], place: PlaceOf, pretrained: bool
+    ) -> None:
         self.section = section
+        self.pretrained = pretrained
         self.place = place
         self.keras = load_keras()
         self.inputs = self._make_inputs(inputs)
+        self.networks = {index for index, choice in enumerate(section.layers) if _is_network(choice)}
         self.layers = self._make_layers()
 
     @property
     def is_graph(self) -> bool:
         wired = any("inputs" in choice.arguments for choice in self.section.layers)
-        return wired or len(self.inputs) > 1 or self.section.outputs is not None
+        return wired or bool(self.networks) or len(self.inputs) > 1 or self.section.outputs is not None
 
     def row(self) -> Any:
         """The layers one after the other, as ``keras.Sequential``."""
@@ -81,7 +89,7 @@ class _Builder:
             self.layers = self._make_layers()  # once more, one at a time, to learn which layer it was
             for index in self.layers:
                 tensor = self._call(index, tensor)
-            self._refuse(len(self.section.layers) - 1, _reason(error))
+            self._refuse(len(self.section.layers) - 1, reason_of(error))
         for index, layer in self.layers.items():
             self._check_output(index, layer.output)
         return model
@@ -90,13 +98,20 @@ class _Builder:
         """The layers wired by their ``inputs``, as a functional ``keras.Model``."""
         tensors = dict(self.inputs)
         latest = next(reversed(tensors.values()))
-        for index, layer in self.layers.items():
+        tensors[reference(-1)] = latest
+        for index in range(len(self.section.layers)):
+            if self.section.layers[index].name == "Input":
+                tensors[reference(index)] = latest
+                continue
             sources = self.section.layers[index].arguments.get("inputs")
             if isinstance(sources, str):
                 sources = [sources]
             arriving = [tensors[name] for name in sources] if sources else [latest]
-            latest = self._call(index, arriving[0] if len(arriving) == 1 else arriving)
-            tensors[layer.name] = latest
+            arrived = arriving[0] if len(arriving) == 1 else arriving
+            if index in self.networks:
+                self.layers[index] = self._make_network(index, arrived)
+            latest = self._call(index, arrived)
+            tensors[self.layers[index].name] = tensors[reference(index)] = latest
         outputs = [tensors[name] for name in self.section.outputs or []] or [latest]
         given = next(iter(self.inputs.values())) if len(self.inputs) == 1 else self.inputs
         return self.keras.Model(given, outputs[0] if len(outputs) == 1 else outputs)
@@ -138,7 +153,7 @@ class _Builder:
         """All layers but Input, by their index; no two of one name."""
         made: dict[int, Any] = {}
         for index, choice in enumerate(self.section.layers):
-            if choice.name != "Input":
+            if choice.name != "Input" and index not in self.networks:
                 made[index] = self._make_layer(index, choice)
         taken: dict[str, int | None] = dict.fromkeys(tensor.name for tensor in self.inputs.values())
         for index, layer in made.items():
@@ -159,7 +174,19 @@ class _Builder:
         try:
             return make_part("layer", Choice(choice.name, arguments))
         except Exception as error:
-            self._refuse(index, _reason(error))
+            self._refuse(index, reason_of(error))
+
+    def _make_network(self, index: int, tensor: Any) -> Any:
+        """A ready network for the shape that arrives: it is made whole, and so not before the shape is known."""
+        choice = self.section.layers[index]
+        arguments = {name: value for name, value in choice.arguments.items() if name != "inputs"}
+        trainable = arguments.pop("trainable", True)
+        if not self.pretrained:
+            arguments["weights"] = None
+        arguments.setdefault("input_shape", tuple(tensor.shape[1:]) if hasattr(tensor, "shape") else None)
+        network = self._make_layer(index, Choice(choice.name, arguments))
+        network.trainable = trainable
+        return network
 
     def _call(self, index: int, tensor: Any) -> Any:
         layer = self.layers[index]
@@ -174,7 +201,7 @@ class _Builder:
         try:
             output = layer(*given) if len(wanted) > 1 else layer(tensor)
         except Exception as error:
-            self._refuse(index, explain_misfit(layer, tensor, _reason(error)))
+            self._refuse(index, explain_misfit(layer, tensor, reason_of(error)))
         self._check_output(index, output)
         return output
 
@@ -195,69 +222,10 @@ class _Builder:
         raise SpecError([Problem(message, path, place)])
 
 
-def compile_model(model: Any, section: TrainingSection, *, jit_compile: bool, place: PlaceOf) -> None:
-    """Give the model its loss, optimizer and metrics.
-
-    Args:
-        model: What :func:`build_model` made.
-        section: The training section.
-        jit_compile: Whether its steps are compiled with XLA.
-        place: Finds where a value stands, for messages.
-
-    Raises:
-        SpecError: A value that Keras refuses.
-    """
-    model.compile(
-        optimizer=_make_at(place, ("training", "optimizer"), make_optimizer, section),
-        loss=_make_at(place, ("training", "loss"), make_part, "loss", section.loss),
-        metrics=[
-            _make_at(place, ("training", "metrics", index), make_part, "metric", choice)
-            for index, choice in enumerate(section.metrics)
-        ],
-        jit_compile=jit_compile,
-    )
-
-
-def make_optimizer(section: TrainingSection) -> Any:
-    """The optimizer with the learning rate that stands beside it."""
-    rate = section.learning_rate
-    if rate is None:
-        return make_part("optimizer", section.optimizer)
-    value = make_part("schedule", rate) if isinstance(rate, Choice) else rate
-    return make_part(
-        "optimizer", Choice(section.optimizer.name, section.optimizer.arguments | {"learning_rate": value})
-    )
-
-
-def check_output(model: Any, targets: tuple[int, ...], section: ModelSection, place: PlaceOf) -> None:
-    """Refuse a model whose output cannot be held against the targets.
-
-    Args:
-        model: A model with one output.
-        targets: The shape of one target: ``()`` for a class index or a number, ``(classes,)`` for one-hot.
-        section: The model section, for the place of the last layer.
-        place: Finds where a layer stands.
-
-    Raises:
-        SpecError: The output has more dimensions than a row of numbers for each example.
-    """
-    shape = model.output_shape
-    if not isinstance(shape, tuple) or len(shape) <= max(2, 1 + len(targets)):
-        return
-    index = len(section.layers) - 1
-    name = section.layers[index].name
-    message = (
-        f"gives {shape_text(shape)}, but there is one target for each example; "
-        "put Flatten (or a pooling layer) before it, so that it gives (batch, values)"
-    )
-    raise SpecError([Problem(message, f"model.layers[{index}].{name}", place("model", "layers", index))])
-
-
-def _make_at(place: PlaceOf, path: tuple[str | int, ...], make: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return make(*arguments)
-    except Exception as error:
-        raise SpecError([Problem(_reason(error), path_text(path), place(*path))]) from error
+def _is_network(choice: Choice) -> bool:
+    """Whether a layer is one of the ready networks of ``keras.applications``."""
+    part = catalog.find("layer", choice.name)
+    return part is not None and is_application(part)
 
 
 def _separate_inputs(layer: Any) -> list[str]:
@@ -267,7 +235,7 @@ def _separate_inputs(layer: Any) -> list[str]:
     return [one.name for one in parameters if one.kind in kinds and one.default is inspect.Parameter.empty]
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Keras's message as one line, without colours and without the arguments that it lists."""
     text = COLOURS.sub("", str(error))
     text = re.sub(r"^Exception encountered when calling [^\n]*\n", "", text)

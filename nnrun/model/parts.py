@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from operator import attrgetter
 from typing import Any
 
 from nnrun.keras_backend import load_keras
+from nnrun.model.code import run_code
 from nnrun.spec import catalog
 from nnrun.spec.catalog import Kind, Part
+from nnrun.spec.code import CODE
 from nnrun.spec.schema import Choice
 
 NAMED_BY_TEXT = ("activation", "loss", "metric")
@@ -37,15 +40,38 @@ def make_part(kind: Kind, choice: Choice) -> Any:
     part = catalog.find(kind, choice.name)
     if part is None:
         raise LookupError(f"no {kind} {choice.name!r}")
-    if not choice.arguments and kind in NAMED_BY_TEXT and (part.is_function or kind == "metric"):
+    bare = not choice.arguments and kind in NAMED_BY_TEXT
+    if bare and is_keras(part) and (part.is_function or kind == "metric"):
         return choice.name
     maker = catalog.class_of(part)
-    if maker is None:
+    if maker is None or (bare and part.is_function):
+        if bare:
+            return find_object(part)
         raise LookupError(f"{part.name} takes no arguments; write its name alone")
-    thing = getattr(attrgetter(catalog.PACKAGES[maker.kind])(load_keras()), maker.name)
+    thing = find_object(maker)
     if not choice.arguments and kind in MADE_BY_KERAS:
         return thing
     return thing(**{name: make_value(maker, name, value) for name, value in choice.arguments.items()})
+
+
+def is_keras(part: Part) -> bool:
+    """Whether a part is one of Keras's own."""
+    return part.module.startswith("keras.")
+
+
+def find_object(part: Part) -> Any:
+    """The class or function that a part stands for."""
+    if is_keras(part):
+        package = "applications" if is_application(part) else catalog.PACKAGES[part.kind]
+        return getattr(attrgetter(package)(load_keras()), part.name)
+    if part.module.startswith(CODE):
+        return getattr(run_code(part.module), part.name)
+    return getattr(importlib.import_module(part.module), part.name)
+
+
+def is_application(part: Part) -> bool:
+    """Whether a part is one of the ready networks of ``keras.applications``."""
+    return part.module.startswith(f"{catalog.APPLICATIONS}.")
 
 
 def make_value(part: Part, argument: str, value: Any) -> Any:

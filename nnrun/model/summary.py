@@ -10,7 +10,8 @@ import numpy as np
 
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, start_session
-from nnrun.model.build import InputShape, build_model, check_output, make_optimizer
+from nnrun.model.build import InputShape, build_model
+from nnrun.model.compile import check_output, make_optimizer
 from nnrun.model.shapes import shape_text
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
 from nnrun.spec.load import Loaded
@@ -28,7 +29,7 @@ def build_from_facts(loaded: Loaded) -> Any:
     facts = dataset_facts(loaded.spec.data.source)
     start_session(loaded.spec.seed)
     with load_keras().StatelessScope(initialize_variables=False):
-        return build_model(loaded.spec.model, input_shapes(facts), loaded.place)
+        return build_model(loaded.model, input_shapes(facts), loaded.place, pretrained=False)
 
 
 def check_on_paper(loaded: Loaded) -> Any:
@@ -38,8 +39,9 @@ def check_on_paper(loaded: Loaded) -> Any:
         SpecError: A shape does not fit, that of the output included.
     """
     model = build_from_facts(loaded)
-    if dataset_facts(loaded.spec.data.source).classes is not None:  # one class index for each example
-        check_output(model, (), loaded.spec.model, loaded.place)
+    data = loaded.spec.data
+    if data.target == "labels" and dataset_facts(data.source).classes is not None:  # a class index each
+        check_output(model, (), loaded.model, loaded.place)
     return model
 
 

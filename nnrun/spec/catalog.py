@@ -8,12 +8,14 @@ for. Nothing is imported.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from nnrun.spec.argument_types import UNKNOWN, PlainType, Values, values_of
 from nnrun.spec.catalog_source import (
     REQUIRED,
+    Signature,
     SourceText,
     all_arguments,
     imports,
@@ -82,6 +84,33 @@ NESTED: dict[str, Kind] = {
 }
 """Last words of the names of arguments that take a part of their own."""
 
+OWN: dict[Kind, dict[str, str]] = {
+    "activation": dict.fromkeys(("step", "bipolar_step"), "nnrun.model.steps"),
+}
+"""What nnrun brings beside Keras's parts: name -> module."""
+
+APPLICATIONS = "keras.src.applications"
+GIVEN_BY_NNRUN = frozenset({"input_tensor"})
+"""An argument of ready networks that takes an object of a Keras program."""
+
+_added: dict[Kind, dict[str, str]] = {}
+
+
+def set_code(module: str | None, parts: Mapping[Kind, Sequence[str]]) -> None:
+    """Put the parts of a user's module beside Keras's, in the place of those of any other such module.
+
+    Args:
+        module: As it was added to the sources; None for no such module.
+        parts: The names for each kind.
+    """
+    if not _added and module is None:
+        return
+    _added.clear()
+    _added.update({kind: dict.fromkeys(names, str(module)) for kind, names in parts.items()})
+    for function in (_index, find, imports, signature, all_arguments):
+        function.cache_clear()
+
+
 LAYER_ARGUMENTS = frozenset({"layer", "layers", "backward_layer", "cell", "cells"})
 
 
@@ -142,10 +171,19 @@ def _index(kind: Kind) -> dict[str, tuple[str, str]]:
     public = imports(f"keras.{package}")
     sources = imports(f"keras.src.{package}")
     tables = names_in_tables(package)
+    added = OWN.get(kind, {}) | _added.get(kind, {})
     return {
         **{name: origin for name, origin in public.items() if origin[0].startswith("keras.src")},
         **{text: sources[name] for text, name in tables.items() if name in sources},
+        **(_applications() if kind == "layer" else {}),
+        **{name: (module, name) for name, module in added.items()},
     }
+
+
+def _applications() -> dict[str, tuple[str, str]]:
+    """The ready networks of ``keras.applications``, which are used like layers."""
+    found = imports("keras.applications")
+    return {name: origin for name, origin in found.items() if origin[0].startswith(f"{APPLICATIONS}.")}
 
 
 def names(kind: Kind) -> list[str]:
@@ -163,7 +201,8 @@ def refusal(kind: Kind, name: str) -> str | None:
     target = _index(kind)[name][1]
     if target in REFUSED:
         return REFUSED[target]
-    if target[0].islower() and name not in names_in_tables(PACKAGES[kind]):
+    added = name in OWN.get(kind, ()) or name in _added.get(kind, ())
+    if target[0].islower() and not added and name not in names_in_tables(PACKAGES[kind]):
         twin = _class_name(kind, target)
         return "is a function for Keras programs" + (f"; write {twin}" if twin else "")
     return None
@@ -189,6 +228,8 @@ def find(kind: Kind, name: str) -> Part | None:
     own = signature(module, target)
     if own is None:
         return None
+    if module.startswith(f"{APPLICATIONS}."):
+        return _application(name, module, own)
     taken, unseen = all_arguments(module, target)
     arguments = tuple(
         Argument(argument, found.default, values_of(argument, found.default, found.doc))
@@ -197,6 +238,19 @@ def find(kind: Kind, name: str) -> Part | None:
     )
     public = target if target in imports(f"keras.{PACKAGES[kind]}") else name
     return Part(kind, public, module, arguments, unseen, own.is_function, own.doc)
+
+
+def _application(name: str, module: str, own: Signature) -> Part:
+    """A ready network as a layer: its weights have to be said, and it can be kept from learning."""
+    arguments = own.arguments | {"weights": REQUIRED, "trainable": True}
+    taken = tuple(
+        Argument(
+            argument, default, values_of(argument, default, own.doc) if argument != "weights" else UNKNOWN
+        )
+        for argument, default in arguments.items()
+        if argument not in GIVEN_BY_NNRUN
+    )
+    return Part("layer", name, module, taken, False, False, own.doc)
 
 
 def class_of(part: Part) -> Part | None:

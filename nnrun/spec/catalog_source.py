@@ -76,10 +76,26 @@ def keras_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+ADDED: dict[str, str] = {}
+"""Sources of modules that were read from a file of the user's."""
+
+
+def add_module(module: str, text: str) -> None:
+    """Make a module's source known; nothing of it is run."""
+    ADDED[module] = text
+    module_text.cache_clear()
+
+
 @functools.cache
 def module_text(module: str) -> str:
-    """The source of ``keras.src.layers.core.dense``; empty where there is no such file."""
-    path = keras_folder().joinpath(*module.split(".")[1:])
+    """The source of ``keras.src.layers.core.dense`` or ``nnrun.model.steps``; empty where there is no such file."""
+    if module in ADDED:
+        return ADDED[module]
+    package, *names = module.split(".")
+    if package not in ("keras", "nnrun"):
+        return ""
+    folder = keras_folder() if package == "keras" else Path(__file__).parents[1]
+    path = folder.joinpath(*names)
     for file in (path.with_suffix(".py"), path / "__init__.py"):
         if file.is_file():
             return file.read_text(encoding="utf-8")
@@ -261,16 +277,18 @@ def all_arguments(module: str, name: str) -> tuple[dict[str, Taken], bool]:
 def _base_arguments(module: str, own: Signature) -> tuple[dict[str, Taken], bool]:
     """The arguments of the first base that takes any: its ``__init__`` is the one that is called."""
     for base in own.bases:
-        found, unseen = all_arguments(*_locate(module, base))
+        found, unseen = all_arguments(*locate(module, base))
         if found or unseen:
             return found, unseen
     return {}, False
 
 
-def _locate(module: str, base: str) -> tuple[str, str]:
+def locate(module: str, base: str) -> tuple[str, str]:
     """Where a base class is defined, by the way it is written: ``Layer``, ``layers.Layer``."""
     head, _, attribute = base.rpartition(".")
-    if head:
+    if head.startswith("keras."):
+        module, base = head, attribute
+    elif head:
         origin, package = imports(module).get(head, ("", head))
         module, base = f"{origin}.{package}", attribute
     while signature(module, base) is None and base in imports(module):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nnrun.errors import Problem
 from nnrun.spec import catalog
 from nnrun.spec.argument_types import accepts, expectation
 from nnrun.spec.catalog import Kind, Part
-from nnrun.spec.choices import WrittenChoice, read_choice, read_choices
+from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, read_losses, read_metrics
 from nnrun.spec.names import did_you_mean, fold, nearest
 from nnrun.spec.refusals import LEFT_OUT_ARGUMENTS, REFUSED_ARGUMENTS, RENAMED_ARGUMENTS
 from nnrun.spec.schema import Choice, describe
@@ -33,14 +33,8 @@ HOME: dict[Kind, str] = {
 """Where a kind is written."""
 
 CHOICES: tuple[tuple[Kind, tuple[str, str]], ...] = (
-    ("loss", ("training", "loss")),
     ("optimizer", ("training", "optimizer")),
     ("schedule", ("training", "learning_rate")),
-)
-LISTS: tuple[tuple[Kind, tuple[str, str]], ...] = (
-    ("layer", ("model", "layers")),
-    ("metric", ("training", "metrics")),
-    ("callback", ("training", "callbacks")),
 )
 
 
@@ -70,22 +64,33 @@ def check_names(tree: Node) -> Iterator[Problem]:
     for kind, path in CHOICES:
         if choice := read_choice(find(tree, path), path):
             yield from check_choice(kind, choice)
-    for kind, path in LISTS:
-        for choice in read_choices(tree, path):
-            yield from check_choice(kind, choice)
+    lists: dict[Kind, list[WrittenChoice]] = {
+        "loss": read_losses(tree),
+        "layer": read_choices(tree, ("model", "layers")),
+        "metric": read_metrics(tree),
+        "callback": read_choices(tree, ("training", "callbacks")),
+    }
+    blocks = find(tree, ("model", "blocks"))
+    own = list(blocks.value) if blocks is not None and isinstance(blocks.value, dict) else []
+    for kind, choices in lists.items():
+        for choice in choices:
+            yield from check_choice(kind, choice, also=own if kind == "layer" else ())
 
 
-def check_choice(kind: Kind, choice: WrittenChoice, *, nested: bool = False) -> Iterator[Problem]:
+def check_choice(
+    kind: Kind, choice: WrittenChoice, *, nested: bool = False, also: Sequence[str] = ()
+) -> Iterator[Problem]:
     """What is wrong with a choice, and with the choices among its arguments.
 
     Args:
         kind: What it stands for.
         choice: As written.
         nested: Whether it is an argument of another part, so that it cannot be wired by ``inputs``.
+        also: Names that the specification itself defines.
     """
     part = catalog.find(kind, choice.name)
     if part is None:
-        yield choice.problem(explain_unknown(kind, choice.name))
+        yield choice.problem(explain_unknown(kind, choice.name, also))
         return
     taker = catalog.class_of(part) if choice.arguments else part
     if taker is None:
@@ -142,9 +147,9 @@ def _check_nested(kind: Kind, node: Node, path: tuple[str | int, ...]) -> Iterat
         yield Problem(message, path_text(path), node.place)
 
 
-def explain_unknown(kind: Kind, name: str) -> str:
+def explain_unknown(kind: Kind, name: str, also: Sequence[str] = ()) -> str:
     """Why a name does not do, and what was probably meant."""
-    candidates = catalog.names(kind)
+    candidates = [*catalog.names(kind), *also]
     same = [candidate for candidate in candidates if fold(candidate) == fold(name)]
     homes = [other for other in catalog.kinds_that_know(name) if other != kind]
     if homes and not same:

@@ -75,5 +75,35 @@ def read_choices(tree: Node, path: Path) -> list[WrittenChoice]:
     """Read the choices of a list; whatever is none is left out."""
     section = find(tree, path)
     items = section.value if section is not None and isinstance(section.value, list) else []
-    found = [read_choice(item, (*path, index)) for index, item in enumerate(items)]
+    found = [read_choice(item, item.written or (*path, index)) for index, item in enumerate(items)]
     return [choice for choice in found if choice is not None]
+
+
+def by_output(tree: Node, path: Path) -> dict[str, Node] | None:
+    """What is given for each output of the model by its name; None where it is given for all of them.
+
+    A loss for each output is a map of at least two names, since a map of one is a name with its arguments.
+    """
+    node = find(tree, path)
+    if node is None or not isinstance(node.value, dict):
+        return None
+    return node.value if path[-1] != "loss" or len(node.value) > 1 else None
+
+
+def read_losses(tree: Node) -> list[WrittenChoice]:
+    """The loss, or that of each output."""
+    path = ("training", "loss")
+    outputs = by_output(tree, path)
+    if outputs is None:
+        outputs, path = {"loss": find(tree, path)}, ("training",)  # type: ignore[assignment, dict-item]
+    found = [read_choice(node, (*path, name)) for name, node in outputs.items()]
+    return [choice for choice in found if choice is not None]
+
+
+def read_metrics(tree: Node) -> list[WrittenChoice]:
+    """The metrics, those of all outputs."""
+    path = ("training", "metrics")
+    outputs = by_output(tree, path)
+    if outputs is None:
+        return read_choices(tree, path)
+    return [choice for name in outputs for choice in read_choices(tree, (*path, name))]

@@ -13,7 +13,7 @@ from nnrun.spec.schema import Spec
 BLOCK_LISTS = ("layers", "callbacks")
 """Lists that get a line for each item, however short."""
 
-PLAIN_TEXT = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*")
+PLAIN_TEXT = re.compile(r"[A-Za-z_$][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*")
 OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 """Truth values in YAML 1.1, which most other programs read."""
 
@@ -34,8 +34,10 @@ def dump_spec(spec: Spec) -> str:
 
 def _entry(key: str, value: Any) -> list[str]:
     """The lines of one key of a section."""
-    if value is None:
+    if value is None or (key == "blocks" and not value):
         return []
+    if key == "blocks":
+        return ["blocks:", *(f"  {line}" for name, block in value.items() for line in _block(name, block))]
     if (
         isinstance(value, list)
         and value
@@ -43,6 +45,12 @@ def _entry(key: str, value: Any) -> list[str]:
     ):
         return [f"{key}:", *(f"  - {_item(item)}" for item in value)]
     return [f"{key}: {_flow(value)}"]
+
+
+def _block(name: str, block: dict[str, Any]) -> list[str]:
+    """The lines of a block of layers."""
+    entries = {key: value for key, value in block.items() if value}
+    return [f"{_key(name)}:", *(f"  {line}" for key, value in entries.items() for line in _entry(key, value))]
 
 
 def _item(value: Any) -> str:

@@ -54,8 +54,13 @@ def _check_inputs(
         where = path_text((*path, index) if isinstance(node.value, list) else path)
         if not isinstance(item.value, str):
             yield Problem("expected the name of a layer, or a list of names", where, item.place)
-        elif item.value not in known:
+        elif item.value not in known and not _is_reference(item.value):
             yield Problem(_explain_name(item.value, layer, known, all_names), where, item.place)
+
+
+def _is_reference(name: str) -> bool:
+    """Whether a name was put here for the input of a block."""
+    return name.startswith("#")
 
 
 def _explain_name(

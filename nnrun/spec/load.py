@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from nnrun.spec.dump import dump_spec
 from nnrun.spec.node import Node, find, leaves, plain
 from nnrun.spec.overrides import COMMAND_LINE, change
 from nnrun.spec.positions import key_paths, position_of, section_of
-from nnrun.spec.schema import Spec, TrainingSection, describe
+from nnrun.spec.schema import Choice, ModelSection, Spec, TrainingSection, describe
 
 __all__ = ["Loaded", "dump_spec", "load_spec", "origins"]
 
@@ -26,17 +27,28 @@ class Loaded:
     Args:
         spec: Resolved: name, learning rate and monitor have their values.
         tree: What was written, after ``base`` and overrides.
+        flat: The same with the layers of blocks laid out.
         path: The file.
     """
 
     spec: Spec
     tree: Node
+    flat: Node
     path: Path
+
+    @functools.cached_property
+    def model(self) -> ModelSection:
+        """The model section with the layers of its blocks laid out, as the model is built."""
+        layers = find(self.flat, ("model", "layers"))
+        if layers is None or layers is find(self.tree, ("model", "layers")):
+            return self.spec.model
+        choices = [Choice.parse(layer) for layer in plain(layers)]
+        return self.spec.model.model_copy(update={"layers": choices, "blocks": {}})
 
     def place(self, *path: str | int) -> Place | None:
         """Where a value stands, or what encloses it where it was not written."""
         for end in range(len(path), 0, -1):
-            node = find(self.tree, path[:end])
+            node = find(self.flat, path[:end])
             if node is not None:
                 return node.place
         return self.tree.place
@@ -53,6 +65,7 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Loaded:
         SpecError: All the problems: of the text, of the overrides, of keys, types and ranges, of names, and
             of what does not fit together.
     """
+    from nnrun.spec.blocks import lay_out
     from nnrun.spec.check import check_tree
     from nnrun.spec.validation import validate
 
@@ -66,10 +79,11 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     tree, refused = change(tree, overrides)
     problems += refused
     spec, invalid = validate(tree)
-    problems += _without_consequences([*invalid, *check_tree(tree)], problems)
+    flat, misused = lay_out(tree)
+    problems += _without_consequences([*invalid, *misused, *check_tree(flat)], problems)
     if spec is None or problems:
         raise SpecError(_in_order(problems, name), name)
-    return Loaded(_resolve(spec, path), tree, path)
+    return Loaded(_resolve(spec, path), tree, flat, path)
 
 
 def _without_consequences(found: list[Problem], earlier: list[Problem]) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nnrun.errors import Place
@@ -21,11 +21,13 @@ class Node:
         value: A plain value, or a list or map of nodes.
         place: Of the value.
         key_place: Of the key that leads to it, where there is one.
+        written: The path at which it is written, where it was put to another one: a layer of a block.
     """
 
     value: bool | int | float | str | list[Node] | dict[str, Node] | None
     place: Place
     key_place: Place | None = None
+    written: Path | None = None
 
 
 def plain(node: Node) -> Any:
@@ -53,6 +55,16 @@ def child(node: Node, step: str | int) -> Node | None:
     if isinstance(node.value, list) and isinstance(step, int) and 0 <= step < len(node.value):
         return node.value[step]
     return None
+
+
+def put(node: Node, path: Sequence[str], item: Node) -> Node:
+    """The node with another one at a path that leads through maps."""
+    if not path:
+        return item
+    inner = child(node, path[0])
+    if not isinstance(node.value, dict) or inner is None:
+        raise LookupError(f"nothing stands at {path_text(path)}")
+    return replace(node, value={**node.value, path[0]: put(inner, path[1:], item)})
 
 
 def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nnrun.errors import Problem
 from nnrun.spec import catalog
-from nnrun.spec.choices import WrittenChoice, read_choice, read_choices
+from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, read_losses
 from nnrun.spec.names import fold
 from nnrun.spec.source import Node, find, plain
 
@@ -39,11 +39,12 @@ class Output:
 
 def check_output(tree: Node) -> Iterator[Problem]:
     """The last layer against the loss and the data."""
-    loss = read_choice(find(tree, ("training", "loss")), ("training", "loss"))
+    losses = read_losses(tree)
+    loss = losses[0] if len(losses) == 1 else None
     part = catalog.find("loss", loss.name) if loss else None
     facts = known_facts(tree)
     output = last_output(tree)
-    if loss is None or part is None:
+    if loss is None or part is None or learns_inputs(tree):
         return
     kind = fold(part.name)
     if facts and facts.classes is None and kind in SPARSE | CATEGORICAL | BINARY:
@@ -52,6 +53,12 @@ def check_output(tree: Node) -> Iterator[Problem]:
         )
     elif output and (message := _explain_output(output, kind, loss.name, facts)):
         yield output.dense.problem_in_value("units", message)
+
+
+def learns_inputs(tree: Node) -> bool:
+    """Whether an output of the model is held against the inputs instead of the labels."""
+    target = find(tree, ("data", "target"))
+    return target is not None and target.value != "labels"
 
 
 def _explain_output(output: Output, kind: str, loss: str, facts: DatasetFacts | None) -> str | None:

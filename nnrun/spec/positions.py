@@ -37,8 +37,10 @@ def _below_member(member: Position, step: str | int) -> Position | None:
         return Argument if member is Argument else None
     if member is Choice or member is Argument:
         return Arguments
-    if member is Arguments:
+    if member is Arguments or member is Any:
         return Argument
+    if origin(member) is dict:
+        return get_args(member)[1]
     section = section_of(member)
     return section.model_fields[step].annotation if section and step in section.model_fields else None
 

@@ -13,7 +13,7 @@ from nnrun.errors import Problem
 from nnrun.spec import catalog
 from nnrun.spec.catalog import Part
 from nnrun.spec.catalog_source import snake_case
-from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, whereabouts
+from nnrun.spec.choices import WrittenChoice, by_output, read_choice, read_choices, whereabouts
 from nnrun.spec.names import did_you_mean
 from nnrun.spec.source import Node, find
 
@@ -25,12 +25,15 @@ def check_rules(tree: Node) -> Iterator[Problem]:
     """Everything that does not fit together, in no particular order."""
     from nnrun.spec.graph_rules import check_graph
     from nnrun.spec.output_rules import check_output
+    from nnrun.spec.weight_rules import check_by_output, check_weights
 
     yield from check_learning_rate(tree)
     yield from check_plateau(tree)
     yield from check_monitors(tree)
     yield from check_fallback(tree)
     yield from check_graph(tree)
+    yield from check_by_output(tree)
+    yield from check_weights(tree)
     yield from check_output(tree)
 
 
@@ -123,26 +126,45 @@ def measured_values(tree: Node) -> list[str] | None:
     Returns:
         The names as Keras logs them; None where they cannot be told (several outputs, a wrong metric).
     """
-    outputs = find(tree, ("model", "outputs"))
-    if outputs is not None and isinstance(outputs.value, list) and len(outputs.value) > 1:
-        return None
-    metrics = find(tree, ("training", "metrics"))
-    written = read_choices(tree, ("training", "metrics"))
-    if metrics is not None and (not isinstance(metrics.value, list) or len(metrics.value) != len(written)):
-        return None
-    names = [_logged_name(choice, written) for choice in written]
-    if None in names:
-        return None
-    counts: Counter[str] = Counter()
-    found = ["loss"]
-    for name in filter(None, names):
-        found.append(
-            f"{name}_{counts[name]}" if counts[name] else name
-        )  # as Keras tells metrics of one name apart
-        counts[name] += 1
+    outputs = output_names(tree)
+    found = ["loss", *(f"{output}_loss" for output in outputs)]
+    by_name = by_output(tree, ("training", "metrics"))
+    for output in outputs or [""]:
+        if by_name is not None and output not in by_name:
+            continue
+        path = ("training", "metrics", output) if by_name is not None else ("training", "metrics")
+        names = _metric_names(tree, path)
+        if names is None:
+            return None
+        found += [f"{output}_{name}" if output else name for name in names]
     split = find(tree, ("training", "validation_split"))
     validated = split is not None and isinstance(split.value, int | float) and split.value > 0
     return found + [f"val_{name}" for name in found] if validated else found
+
+
+def output_names(tree: Node) -> list[str]:
+    """The names of the outputs, where there are several; none where there is one."""
+    outputs = find(tree, ("model", "outputs"))
+    items = outputs.value if outputs is not None and isinstance(outputs.value, list) else []
+    names = [item.value for item in items if isinstance(item.value, str)]
+    return names if len(names) > 1 else []
+
+
+def _metric_names(tree: Node, path: tuple[str, ...]) -> list[str] | None:
+    """The names under which Keras logs a list of metrics; None where one cannot be told."""
+    metrics = find(tree, path)
+    written = read_choices(tree, path)
+    if metrics is not None and (not isinstance(metrics.value, list) or len(metrics.value) != len(written)):
+        return None
+    counts: Counter[str] = Counter()
+    found = []
+    for choice in written:
+        name = _logged_name(choice, written)
+        if name is None:
+            return None
+        found.append(f"{name}_{counts[name]}" if counts[name] else name)  # as Keras tells them apart
+        counts[name] += 1
+    return found
 
 
 def _logged_name(choice: WrittenChoice, written: list[WrittenChoice]) -> str | None:

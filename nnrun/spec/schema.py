@@ -86,10 +86,39 @@ Chosen = Annotated[Choice, BeforeValidator(Choice.parse), PlainSerializer(Choice
 """A pydantic field that holds a :class:`Choice`."""
 
 
+Losses = Choice | dict[str, Choice]
+"""A choice, or one for each output of the model by its name."""
+
+
+def parse_by_output(value: Any) -> Losses:
+    """Read a choice, or a map of at least two names of outputs to a choice for each.
+
+    A map of one key is a name with its arguments.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if not isinstance(value, dict) or len(value) < 2:
+        return Choice.parse(value)
+    if not all(isinstance(item, Choice | str | dict) for item in value.values()):
+        return Choice.parse(value)  # arguments that are not indented under their name
+    return {name: Choice.parse(item) for name, item in value.items()}
+
+
+def plain_by_output(value: Losses) -> Any:
+    """The YAML form of a choice, or of one for each output."""
+    if isinstance(value, Choice):
+        return value.plain()
+    return {name: choice.plain() for name, choice in value.items()}
+
+
 class Section(BaseModel):
     """A section: unknown keys are refused, types are strict, values never change."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+
+Target = Literal["labels", "inputs"]
 
 
 class DataSection(Section):
@@ -101,10 +130,36 @@ class DataSection(Section):
     fallback: Literal["digits"] | None = Field(
         default=None, description="What to train on when a source that must be downloaded cannot be had."
     )
+    target: Target | dict[str, Target] = Field(
+        default="labels",
+        description="What the model learns to give: the labels, or its inputs (an autoencoder); "
+        "for several outputs one for each by its name.",
+    )
+    sample_weight: str | None = Field(
+        default=None,
+        description="A NumPy file (.npy) with a weight for each training example, beside the specification.",
+    )
+
+
+class BlockSection(Section):
+    """Layers under one name, to be used like a layer."""
+
+    defaults: dict[str, Any] = Field(
+        default={}, description="Values of parameters ($name) where a use of the block gives none."
+    )
+    layers: list[Chosen] = Field(
+        min_length=1,
+        description="The layers; `$name` is a parameter, `input` is what arrives at the block.",
+        examples=["[{Dense: {units: $units}}, ReLU]"],
+    )
 
 
 class ModelSection(Section):
     """The layers, in a row or as a graph."""
+
+    blocks: dict[str, BlockSection] = Field(
+        default={}, description="Lists of layers to be used several times, by their names."
+    )
 
     layers: list[Chosen] = Field(
         min_length=1,
@@ -122,13 +177,28 @@ class ModelSection(Section):
 class TrainingSection(Section):
     """How the model learns."""
 
-    loss: Chosen = Field(description="A Keras loss.", examples=["sparse_categorical_crossentropy"])
+    loss: Annotated[Losses, BeforeValidator(parse_by_output), PlainSerializer(plain_by_output)] = Field(
+        description="A Keras loss; for several outputs one for each by its name.",
+        examples=["sparse_categorical_crossentropy"],
+    )
+    loss_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = Field(
+        default=None, description="What the loss of each output counts in the sum; default: 1."
+    )
     optimizer: Chosen = Field(default=Choice("adam"), description="A Keras optimizer.")
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Chosen | None = Field(
         default=None, description="A number or a schedule; default: the optimizer's own."
     )
-    metrics: list[Chosen] = Field(default=[], description="Keras metrics, reported beside the loss.")
-    epochs: int = Field(default=10, ge=1, le=1_000_000_000, description="Passes over the training examples.")
+    metrics: list[Chosen] | dict[str, list[Chosen]] = Field(
+        default=[],
+        description="Keras metrics, reported beside the loss; for several outputs a list for each by its name.",
+    )
+    class_weight: (
+        Literal["balanced"] | dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None
+    ) = Field(
+        default=None,
+        description="What an example of each class counts; balanced: classes count the same in all.",
+    )
+    epochs: int = Field(default=10, ge=0, le=1_000_000_000, description="Passes over the training examples.")
     batch_size: int = Field(default=32, ge=1, le=2**31 - 1, description="Examples in a step.")
     shuffle: bool = Field(default=True, description="A new order every epoch, from seed and epoch alone.")
     validation_split: float = Field(

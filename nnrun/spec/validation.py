@@ -6,6 +6,8 @@ however many branches a union has.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ValidationError
@@ -50,8 +52,13 @@ def _problems(error: ValidationError, tree: Node) -> list[Problem]:
     return [
         _problem(path, details, tree)
         for path, details in by_path.items()
-        if details[0]["type"] != "missing" or path not in misspelt
+        if (details[0]["type"] != "missing" or path not in misspelt) and not _is_other_branch(path, by_path)
     ]
+
+
+def _is_other_branch(path: Path, by_path: Iterable[Path]) -> bool:
+    """Whether what failed at a path is a branch of a union whose right branch failed further down."""
+    return any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
 
 
 def _meant(path: Path) -> Path:
@@ -60,12 +67,19 @@ def _meant(path: Path) -> Path:
     return (*above, nearest(str(key), _section_at(tuple(above)).model_fields) or key)
 
 
+BRANCH = re.compile(r"(?:dict|list|literal|function-before)\[")
+"""How pydantic names the branches of a union with several shapes."""
+
+
 def _schema_path(detail: Any) -> Path:
     """Pydantic's location without the names of union branches."""
     path: Path = ()
     position: Any = Spec
     for step in detail["loc"]:
-        further = below(position, step) if section_of(position) or isinstance(step, int) else None
+        if not section_of(position) and BRANCH.match(str(step)):
+            continue
+        named = section_of(position) or any(origin(member) is dict for member in members(position))
+        further = below(position, step) if named or isinstance(step, int) else None
         if further is None:
             return (*path, step) if section_of(position) else path
         path, position = (*path, step), further
@@ -140,8 +154,13 @@ def _alternatives(annotation: Any, limits: dict[str, Any]) -> list[str]:
         return [str(word) for word in get_args(annotation)]
     if origin(annotation) is list:
         return [_list_words(get_args(annotation)[0], limits)]
+    if origin(annotation) is dict:
+        return [_map_words(get_args(annotation)[1])]
     if len(members(annotation)) > 1:
         parts = [part for part in get_args(annotation) if part is not type(None)]
+        parts = [
+            part for part in parts if origin(part) is not dict or get_args(part)[1] not in parts
+        ]  # by output
         return [words for part in parts for words in _alternatives(part, limits)]
     section = section_of(annotation)
     if section:
@@ -162,6 +181,14 @@ def _list_words(item: Any, limits: dict[str, Any]) -> str:
     return (
         f"a list of {'at least one name' if limits.get('min_length') else 'names'} with or without arguments"
     )
+
+
+def _map_words(item: Any) -> str:
+    if item is Any:
+        return "a map of names to values"
+    if section := section_of(item):
+        return "a map of names to maps with the keys " + ", ".join(section.model_fields)
+    return f"a map of names to {expected(item)}"
 
 
 def _limits(metadata: list[Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from nnrun.data.load import Examples
 from nnrun.keras_backend import load_tensorflow
+from nnrun.spec.schema import Choice, Losses
 
-Targets = Literal["indices", "one_hot", "numbers"]
-"""How the loss takes the targets: class indices, one-hot rows, or the numbers as they are."""
+Targets = Literal["indices", "one_hot", "numbers", "inputs"]
+"""How a loss takes the targets: class indices, one-hot rows, the numbers as they are, or the model's own inputs."""
 
 
 def target_form(loss: str, classes: int | None, outputs: int | None) -> Targets:
@@ -30,64 +32,130 @@ def target_form(loss: str, classes: int | None, outputs: int | None) -> Targets:
     return "one_hot"
 
 
+def output_names(model: Any) -> list[str]:
+    """The names of a model's outputs; a ``keras.Sequential`` has none for its one output."""
+    return list(getattr(model, "output_names", ["output"]))
+
+
+def target_forms(
+    model: Any, target: str | Mapping[str, str], losses: Losses, classes: int | None
+) -> tuple[Targets, ...]:
+    """How each of a model's outputs takes its targets.
+
+    Args:
+        model: A built model.
+        target: What it learns, ``labels`` or ``inputs``, or that for each output; an output that is left out
+            learns the labels.
+        losses: The loss, or that of each output.
+        classes: The number of classes; None for regression.
+    """
+    forms: list[Targets] = []
+    for name, output in zip(output_names(model), model.outputs, strict=True):
+        learnt = target if isinstance(target, str) else target.get(name, "labels")
+        loss = losses if isinstance(losses, Choice) else losses[name]
+        width = output.shape[-1] if len(output.shape) > 1 else None
+        forms.append("inputs" if learnt == "inputs" else target_form(loss.name, classes, width))
+    return tuple(forms)
+
+
 @dataclass(frozen=True)
 class Feed:
     """Examples on the device.
 
     Args:
         x: A tensor of shape (n, ...), in the small dtype that the data has, or a dict of them by input name.
-        y: A tensor of shape (n,) or (n, k).
+        labels: For each form of the targets but ``inputs`` a tensor of shape (n,) or (n, k).
+        targets: The form in which each of the model's outputs takes its targets.
         count: n.
         divisor: A variable by which the compiled step divides ``x``; None where nothing is scaled.
+        weights: What each example counts, a tensor of shape (n,); None where all count the same.
     """
 
     x: Any
-    y: Any
+    labels: dict[str, Any]
+    targets: tuple[Targets, ...]
     count: int
     divisor: Any = None
+    weights: Any = None
 
-    def gather(self, rows: Any) -> tuple[Any, Any]:
+    def gather(self, rows: Any) -> Any:
         """The examples of the rows (int32 of shape (batch,)), as they are stored; inside a compiled step."""
         tf = load_tensorflow()
-        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), (self.x, self.y))  # type: ignore[no-any-return]
+        weights = () if self.weights is None else (self.weights,)
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), (self.x, self.labels, weights))
 
-    def scale(self, batch: tuple[Any, Any]) -> tuple[Any, Any]:
-        """Gathered examples as the model takes them.
+    def scale(self, batch: Any) -> tuple[Any, ...]:
+        """Gathered examples as the model's steps take them: ``(x, y)`` or ``(x, y, sample_weight)``.
 
         Division by a variable, not by a constant: a constant divisor is turned into a multiplication by its
         reciprocal, which rounds differently from ``x.astype("float32") / 255`` in a Keras program.
         """
-        if self.divisor is None:
-            return batch
-        tf = load_tensorflow()
-        x, y = batch
-        return tf.nest.map_structure(lambda tensor: tf.cast(tensor, tf.float32) / self.divisor, x), y
+        x, labels, weights = batch
+        if self.divisor is not None:
+            tf = load_tensorflow()
+            x = tf.nest.map_structure(lambda tensor: tf.cast(tensor, tf.float32) / self.divisor, x)
+        y = [x if form == "inputs" else labels[form] for form in self.targets]
+        several = len(y) > 1
+        return (x, y if several else y[0], *(([one] * len(y) if several else one) for one in weights))
 
-    def batch(self, rows: Any) -> tuple[Any, Any]:
+    def batch(self, rows: Any) -> tuple[Any, ...]:
         """The examples of the rows, as the model takes them."""
         return self.scale(self.gather(rows))
 
 
-def make_feed(examples: Examples, *, divisor: float | None, targets: Targets, classes: int | None) -> Feed:
+def make_feed(
+    examples: Examples, *, divisor: float | None, targets: Targets | Sequence[Targets], classes: int | None
+) -> Feed:
     """Put examples on the device.
 
     Args:
         examples: The examples, in their stored dtype.
         divisor: ``x / divisor`` is what the model sees; None: ``x`` itself.
-        targets: The form of the targets.
+        targets: The form of the targets, or that of each output.
         classes: The number of classes, for one-hot targets.
     """
     tf = load_tensorflow()
-    y: NDArray[Any] = examples.y
-    if targets == "one_hot":
-        y = np.eye(classes or 0, dtype="float32")[y]  # (n, classes)
+    forms: tuple[Targets, ...] = (targets,) if isinstance(targets, str) else tuple(targets)
+    labels: dict[str, NDArray[Any]] = dict.fromkeys(set(forms) - {"inputs"}, examples.y)
+    if "one_hot" in labels:
+        labels["one_hot"] = np.eye(classes or 0, dtype="float32")[examples.y]  # (n, classes)
     x = (
         {name: tf.constant(array) for name, array in examples.x.items()}
         if isinstance(examples.x, dict)
         else tf.constant(examples.x)
     )
     scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
-    return Feed(x, tf.constant(y), len(examples), scale)
+    weights = None if examples.weights is None else tf.constant(examples.weights, tf.float32)
+    tensors = {form: tf.constant(labels[form]) for form in sorted(labels)}
+    return Feed(x, tensors, forms, len(examples), scale, weights)
+
+
+def class_weights(
+    y: NDArray[Any], weights: Mapping[str, float] | Literal["balanced"], class_names: Sequence[str] | None
+) -> NDArray[np.float32]:
+    """What each example counts by its class.
+
+    Args:
+        y: Class indices of shape (n,).
+        weights: By the class's index or name, 1 for those that are left out; or ``balanced``: each class that
+            is there counts the same in all, ``n / (classes * examples of the class)`` (King and Zeng, Logistic
+            Regression in Rare Events Data, 2001).
+        class_names: The names of the classes, where the data has them.
+
+    Raises:
+        KeyError: No class has this index or name.
+    """
+    if weights == "balanced":
+        counts = np.bincount(y)
+        present = np.count_nonzero(counts)
+        return np.asarray(len(y) / (present * counts[y]), np.float32)
+    indices = {name: index for index, name in enumerate(class_names or ())}
+    table = np.ones(int(y.max(initial=0)) + 1, np.float32)
+    for name, weight in weights.items():
+        index = int(name) if name.isdecimal() else indices[name]
+        if index < len(table):
+            table[index] = weight
+    return np.asarray(table[y])
 
 
 def index_matrix(

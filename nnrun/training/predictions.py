@@ -18,14 +18,14 @@ class Predictions:
 
     Args:
         part: Which examples.
-        outputs: Of shape (n, ...).
+        outputs: By the name of the output, each of shape (n, ...).
         targets: Class indices of shape (n,), or numbers of shape (n,) or (n, k).
         classes: The number of classes; None for regression.
         class_names: Names of the classes, where the data has them.
     """
 
     part: str
-    outputs: NDArray[Any]
+    outputs: dict[str, NDArray[Any]]
     targets: NDArray[Any]
     classes: int | None
     class_names: tuple[str, ...] | None
@@ -33,25 +33,29 @@ class Predictions:
     def rows(self) -> Iterator[dict[str, Any]]:
         """One example after the other: its number, its target, and what the model says.
 
-        For classes: ``predicted``, its ``probability`` and whether it is ``right``. Otherwise the outputs.
+        For classes: ``predicted``, its ``probability`` and whether it is ``right``. Otherwise the outputs. With
+        several outputs their names stand before all that.
         """
-        flat = self.outputs.reshape(len(self.outputs), -1)  # (n, values)
-        for index, (output, target) in enumerate(zip(flat, self.targets, strict=True)):
-            if self.classes is None or flat.shape[1] not in (1, self.classes):
-                values = {
-                    f"output_{i}" if len(output) > 1 else "output": float(x) for i, x in enumerate(output)
-                }
-                yield {"example": index, "target": np.asarray(target).tolist(), **values}
-                continue
-            chances = output if len(output) > 1 else np.array([1 - output[0], output[0]])
-            predicted = int(chances.argmax())
-            yield {
-                "example": index,
-                "target": self._name(int(target)),
-                "predicted": self._name(predicted),
-                "probability": float(chances[predicted]),
-                "right": predicted == int(target),
-            }
+        flat = {name: output.reshape(len(output), -1) for name, output in self.outputs.items()}  # (n, values)
+        for index, target in enumerate(self.targets):
+            known = np.asarray(target).tolist()
+            row = {"example": index, "target": known if self.classes is None else self._name(int(target))}
+            for name, values in flat.items():
+                said = self._said(values[index], target)
+                row |= {f"{name}_{key}": value for key, value in said.items()} if len(flat) > 1 else said
+            yield row
+
+    def _said(self, output: NDArray[Any], target: Any) -> dict[str, Any]:
+        """What one output says of one example."""
+        if self.classes is None or len(output) not in (1, self.classes):
+            return {f"output_{i}" if len(output) > 1 else "output": float(x) for i, x in enumerate(output)}
+        chances = output if len(output) > 1 else np.array([1 - output[0], output[0]])
+        predicted = int(chances.argmax())
+        return {
+            "predicted": self._name(predicted),
+            "probability": float(chances[predicted]),
+            "right": predicted == int(target),
+        }
 
     def csv(self) -> str:
         """All rows as comma-separated values with a header."""

@@ -9,7 +9,8 @@ import pytest
 
 from nnrun.errors import SpecError
 from nnrun.keras_backend import load_keras, start_session
-from nnrun.model.build import InputShape, build_model, check_output, compile_model
+from nnrun.model.build import InputShape, build_model
+from nnrun.model.compile import check_output, compile_model
 from nnrun.spec.load import Loaded, load_spec
 
 pytestmark = pytest.mark.tensorflow

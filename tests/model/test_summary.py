@@ -10,7 +10,8 @@ import pytest
 
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import start_session
-from nnrun.model.build import InputShape, build_model, make_optimizer
+from nnrun.model.build import InputShape, build_model
+from nnrun.model.compile import make_optimizer
 from nnrun.model.summary import build_from_facts, describe_model, refuse_too_large, size_text, summary_lines
 from nnrun.spec.load import Loaded, load_spec
 

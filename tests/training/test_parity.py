@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from nnrun.data.load import Examples
-from nnrun.model.build import InputShape, build_model, compile_model
+from nnrun.model.build import InputShape, build_model
+from nnrun.model.compile import compile_model
 from nnrun.model.parts import make_part
 from nnrun.spec.schema import Choice, ModelSection, TrainingSection
 from nnrun.training.engine import Engine
