@@ -181,6 +181,7 @@ def train(
     *,
     display: Display,
     runs_dir: Path | None = None,
+    code: Path | None = None,
     command: Sequence[str] = (),
     interrupted: Callable[[], bool] = lambda: False,
 ) -> tuple[Run, Ending]:
@@ -191,6 +192,7 @@ def train(
         overrides: ``a.b=VALUE`` and ``~a.b``.
         display: Shows it to the user.
         runs_dir: Where runs are kept; default ``$NNRUN_RUNS_DIR`` or ``runs``.
+        code: A Python file whose classes and functions the specification may name.
         command: The command line, for the record.
         interrupted: True as soon as the training should stop.
 
@@ -200,7 +202,7 @@ def train(
     Raises:
         NnrunError: See ``errors.py``.
     """
-    loaded = load_spec(path, overrides)
+    loaded = load_spec(path, overrides, code)
     runs = runs_directory(runs_dir)
     probe_directory(runs)
     rehearse(loaded)
@@ -220,6 +222,9 @@ def train(
             command=command,
         )
         run.write_config(dump_spec(resolved_spec(prepared)))
+        if loaded.code:
+            run.write_code(loaded.code.path.name, loaded.code.text)
+            facts["code"] = {"file": loaded.code.path.name, "sha256": loaded.code.sha256}
         run.write_facts(facts)
         display.on_start(run, facts)
         ending = run_training(prepared, run, display, interrupted)
@@ -275,7 +280,12 @@ def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Ca
 
 
 def evaluate(
-    reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None
+    reference: str,
+    part: Part = "test",
+    *,
+    display: Display,
+    runs_dir: Path | None = None,
+    code: Path | None = None,
 ) -> tuple[Run, dict[str, Any]]:
     """Score a run's model on a part of its data.
 
@@ -284,11 +294,12 @@ def evaluate(
         part: Which examples.
         display: Shows it to the user.
         runs_dir: Where runs are kept.
+        code: The Python file that the run was trained with, if any.
 
     Returns:
         The run, and ``{"part", "examples", "model", "scores"}``, also written to ``evaluation/<part>/scores.json``.
     """
-    run, prepared, kept = reopen(reference, display, runs_dir)
+    run, prepared, kept = reopen(reference, display, runs_dir, code)
     feed = prepared.feed(part)
     scores = prepared.engine.evaluate(feed, prepared.spec.training.batch_size)
     report = {
@@ -303,27 +314,35 @@ def evaluate(
 
 
 def predict(
-    reference: str, part: Part = "test", *, display: Display, runs_dir: Path | None = None
+    reference: str,
+    part: Part = "test",
+    *,
+    display: Display,
+    runs_dir: Path | None = None,
+    code: Path | None = None,
 ) -> tuple[Run, Predictions]:
     """The outputs of a run's model for a part of its data."""
-    run, prepared, _ = reopen(reference, display, runs_dir)
+    run, prepared, _ = reopen(reference, display, runs_dir, code)
     outputs = prepared.engine.predict(prepared.feed(part), prepared.spec.training.batch_size)
     by_name = dict(zip(output_names(prepared.model), outputs, strict=True))
     data = prepared.data
     return run, Predictions(part, by_name, prepared.examples(part).y, data.facts.classes, data.class_names)
 
 
-def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run, Prepared, dict[str, Any]]:
+def reopen(
+    reference: str, display: Display, runs_dir: Path | None, code: Path | None
+) -> tuple[Run, Prepared, dict[str, Any]]:
     """Rebuild a run's model from its configuration and give it the weights that were kept.
 
     Raises:
         RunError: There is no such run, or it holds no weights, or they are damaged.
-        ChangedError: The data is not what the run was trained on.
+        SpecError: It was trained with a Python file, and none is given.
+        ChangedError: The data, or the Python file, is not what the run was trained with.
     """
     run = find_run(reference, runs_directory(runs_dir))
     recorded = run.facts()["data"]
     divert_native_noise(run.native_log)
-    prepared = prepare(load_spec(run.config_path), display.notify, pretrained=False)
+    prepared = prepare(reload_spec(run, code), display.notify, pretrained=False)
     if prepared.data.fingerprint != recorded["fingerprint"]:
         raise ChangedError(
             f"the data is not what {run.id} was trained on: "
@@ -334,6 +353,27 @@ def reopen(reference: str, display: Display, runs_dir: Path | None) -> tuple[Run
     header, arrays = run.read_best()
     assign_model(prepared.model, arrays, f"the checkpoint of {run.id}")
     return run, prepared, {"weights": header["weights"], "epoch": header["epoch"]}
+
+
+def reload_spec(run: Run, code: Path | None) -> Loaded:
+    """A run's specification, with the Python file that it was trained with.
+
+    A copy of the file lies in the run. It is not run from there by itself: the run may be a stranger's.
+    """
+    recorded = run.facts().get("code")
+    if recorded and code is None:
+        message = (
+            f"{run.id} was trained with --code {recorded['file']}; give the file again, or look at the copy "
+            f"and give that: --code {run.path / 'code' / recorded['file']}"
+        )
+        raise SpecError([Problem(message)])
+    loaded = load_spec(run.config_path, (), code)
+    if recorded and loaded.code and loaded.code.sha256 != recorded["sha256"]:
+        raise ChangedError(
+            f"{code} is not the file that {run.id} was trained with (SHA-256 {loaded.code.sha256[:12]}..., then "
+            f"{recorded['sha256'][:12]}...); a copy of that one is {run.path / 'code' / recorded['file']}"
+        )
+    return loaded
 
 
 def resolved_spec(prepared: Prepared) -> Spec:

@@ -122,10 +122,11 @@ def test_model_file_is_a_keras_model_with_the_kept_weights(train: Train, tmp_pat
     data = np.load(Path(experiment.__file__).parent / "data" / "embedded" / "digits.npz")
     images = next(array for array in data.values() if array.ndim == 3)
     assert model.count_params() == 64 * 16 + 16 + 16 * 10 + 10
-    assert predictions.outputs.shape == (359, 10)
+    (outputs,) = predictions.outputs.values()
+    assert outputs.shape == (359, 10)
     outputs = model.predict(images / np.float32(16), verbose=0)
     found = {row.tobytes() for row in outputs.round(4)}
-    assert sum(row.tobytes() in found for row in predictions.outputs.round(4)) > 350
+    assert sum(row.tobytes() in found for row in outputs.round(4)) > 350
 
 
 def test_run_without_shuffling_equals_the_plain_keras_program(train: Train) -> None:
@@ -231,7 +232,7 @@ def test_predict_gives_a_row_for_every_example(train: Train) -> None:
     assert len(rows) == 359
     assert rows[0].keys() == {"example", "target", "predicted", "probability", "right"}
     assert sum(row["right"] for row in rows) / 359 == pytest.approx(result["test"]["accuracy"], abs=1e-6)
-    np.testing.assert_allclose(predictions.outputs.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(next(iter(predictions.outputs.values())).sum(axis=1), 1, atol=1e-5)
     assert predictions.csv().splitlines()[0] == "example,target,predicted,probability,right"
     assert len(predictions.csv().splitlines()) == 360
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nnrun.cli.app import command
-from nnrun.cli.trainings import Config, Json, Overrides, RunsDir, run_or_config
+from nnrun.cli.trainings import Code, Config, Json, Overrides, RunsDir, run_or_config
 from nnrun.errors import SpecError
 
 
@@ -18,6 +18,7 @@ def validate(
     build: Annotated[
         bool, typer.Option("--build", help="Also build the model, to check the shapes.")
     ] = False,
+    code: Code = None,
     json: Json = False,
 ) -> None:
     """Find all mistakes in specifications, without TensorFlow and in a moment."""
@@ -28,7 +29,7 @@ def validate(
     for config in configs:
         problems: list[str] = []
         try:
-            loaded = load_spec(config)
+            loaded = load_spec(config, (), code)
             if build:
                 from nnrun.model.summary import check_on_paper
 
@@ -51,6 +52,7 @@ def config(
     config: Config,
     overrides: Overrides = None,
     origin: Annotated[bool, typer.Option("--origin", help="Show where each value comes from.")] = False,
+    code: Code = None,
     json: Json = False,
 ) -> None:
     """Show the resolved specification, every default written."""
@@ -58,7 +60,7 @@ def config(
     from nnrun.spec.load import dump_spec, load_spec, origins
     from nnrun.spec.source import path_text
 
-    loaded = load_spec(config, overrides or [])
+    loaded = load_spec(config, overrides or [], code)
     if origin:
         found = {path_text(path): where for path, where in origins(loaded).items()}
         if json:
@@ -77,6 +79,7 @@ def config(
 def summary(
     config: Annotated[str, typer.Argument(help="A specification or a run.", metavar="CONFIG|RUN")],
     overrides: Overrides = None,
+    code: Code = None,
     runs_dir: RunsDir = None,
     json: Json = False,
 ) -> None:
@@ -86,7 +89,7 @@ def summary(
     from nnrun.spec.load import load_spec
 
     found = run_or_config(config, runs_dir)
-    loaded = load_spec(found if isinstance(found, Path) else found.config_path, overrides or [])
+    loaded = load_spec(found if isinstance(found, Path) else found.config_path, overrides or [], code)
     model = build_from_facts(loaded)
     if json:
         print_json(describe_model(model, loaded.spec.training))

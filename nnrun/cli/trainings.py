@@ -34,6 +34,13 @@ RunsDir = Annotated[
     Path | None,
     typer.Option(help="Where runs are kept; default: $NNRUN_RUNS_DIR, or runs.", show_default=False),
 ]
+Code = Annotated[
+    Path | None,
+    typer.Option(
+        help="A Python file whose classes and functions can be named like Keras's; it is run.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings, and the run's path at the end.")]
 Examples = Annotated[Literal["test", "validation", "train"], typer.Option("--on", help="Which examples.")]
@@ -43,6 +50,7 @@ Examples = Annotated[Literal["test", "validation", "train"], typer.Option("--on"
 def train(
     config: Config,
     overrides: Overrides = None,
+    code: Code = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -59,6 +67,7 @@ def train(
         overrides or [],
         display=choose_display(json=json, quiet=quiet),
         runs_dir=runs_dir,
+        code=code,
         command=sys.argv,
         interrupted=stop.asked,
     )
@@ -67,14 +76,20 @@ def train(
 
 
 @command("Nothing was evaluated.", epilog="Example: nnrun evaluate latest")
-def evaluate(run: RunName, on: Examples = "test", runs_dir: RunsDir = None, json: Json = False) -> None:
+def evaluate(
+    run: RunName,
+    on: Examples = "test",
+    code: Code = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+) -> None:
     """Score a run's model on the test part of its data."""
     from nnrun import experiment
     from nnrun.cli.console import print_json, printable, results, table
     from nnrun.cli.wording import number
 
     opened, report = experiment.evaluate(
-        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir
+        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir, code=code
     )
     if json:
         print_json({"run": opened.id, **report})
@@ -99,6 +114,7 @@ def predict(
         typer.Option("--output", "-o", help="Write all of them to this CSV file.", show_default=False),
     ] = None,
     first: Annotated[int, typer.Option(help="How many to show.", min=1)] = 10,
+    code: Code = None,
     runs_dir: RunsDir = None,
     json: Json = False,
 ) -> None:
@@ -107,7 +123,7 @@ def predict(
     from nnrun.cli.console import messages, print_json, results
 
     _, predictions = experiment.predict(
-        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir
+        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir, code=code
     )
     if output:
         from nnrun.store.durable import explained
@@ -122,8 +138,12 @@ def predict(
         results().print(prediction_table(predictions, first))
 
 
+MOST_COLUMNS = 12
+"""Columns of predictions on the screen; a file gets all of them."""
+
+
 def prediction_table(predictions: Predictions, first: int) -> Any:
-    """The first predictions as a table."""
+    """The first predictions as a table, of many columns the first ones."""
     from nnrun.cli.console import printable, table
     from nnrun.cli.wording import number
 
@@ -132,7 +152,12 @@ def prediction_table(predictions: Predictions, first: int) -> Any:
         [number(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row.values()]
         for row in rows
     ]
-    return table(list(rows[0]), cells)
+    columns = list(rows[0])
+    if len(columns) > MOST_COLUMNS:
+        left_out = f"... {len(columns) - MOST_COLUMNS:,} more"
+        columns = [*columns[:MOST_COLUMNS], left_out]
+        cells = [[*row[:MOST_COLUMNS], "..."] for row in cells]
+    return table(columns, cells)
 
 
 def choose_display(*, json: bool, quiet: bool) -> Display:

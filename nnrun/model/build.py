@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from nnrun.errors import Place, Problem, SpecError
 from nnrun.keras_backend import load_keras
-from nnrun.model.parts import is_application, make_part
+from nnrun.model.parts import make_part
 from nnrun.model.shapes import explain_misfit
 from nnrun.spec import catalog
 from nnrun.spec.blocks import reference
@@ -71,7 +71,9 @@ class _Builder:
         self.place = place
         self.keras = load_keras()
         self.inputs = self._make_inputs(inputs)
-        self.networks = {index for index, choice in enumerate(section.layers) if _is_network(choice)}
+        self.networks = {
+            index for index, choice in enumerate(section.layers) if catalog.is_application(choice.name)
+        }
         self.layers = self._make_layers()
 
     @property
@@ -220,12 +222,6 @@ class _Builder:
         path = ".".join([f"model.layers[{index}]", choice.name, *argument])
         place = self.place("model", "layers", index, *((choice.name, *argument) if argument else ()))
         raise SpecError([Problem(message, path, place)])
-
-
-def _is_network(choice: Choice) -> bool:
-    """Whether a layer is one of the ready networks of ``keras.applications``."""
-    part = catalog.find("layer", choice.name)
-    return part is not None and is_application(part)
 
 
 def _separate_inputs(layer: Any) -> list[str]:

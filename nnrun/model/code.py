@@ -53,7 +53,7 @@ def run_code(module: str) -> ModuleType:
 def _register(module: ModuleType, value: Any) -> None:
     """Let Keras write the part into a saved model by its name; one that the file registers itself stays so."""
     saving = load_keras().saving
-    named = inspect.isclass(value) or inspect.isfunction(value)
+    named = inspect.isfunction(value) or (inspect.isclass(value) and hasattr(value, "get_config"))
     if (
         not named
         or value.__module__ != module.__name__

@@ -40,13 +40,13 @@ def make_part(kind: Kind, choice: Choice) -> Any:
     part = catalog.find(kind, choice.name)
     if part is None:
         raise LookupError(f"no {kind} {choice.name!r}")
-    bare = not choice.arguments and kind in NAMED_BY_TEXT
-    if bare and is_keras(part) and (part.is_function or kind == "metric"):
+    bare = not choice.arguments
+    if bare and kind in NAMED_BY_TEXT and is_keras(part) and (part.is_function or kind == "metric"):
         return choice.name
+    if bare and part.is_function and not is_keras(part):
+        return find_object(part)
     maker = catalog.class_of(part)
-    if maker is None or (bare and part.is_function):
-        if bare:
-            return find_object(part)
+    if maker is None:
         raise LookupError(f"{part.name} takes no arguments; write its name alone")
     thing = find_object(maker)
     if not choice.arguments and kind in MADE_BY_KERAS:
@@ -62,16 +62,11 @@ def is_keras(part: Part) -> bool:
 def find_object(part: Part) -> Any:
     """The class or function that a part stands for."""
     if is_keras(part):
-        package = "applications" if is_application(part) else catalog.PACKAGES[part.kind]
+        package = "applications" if catalog.is_application(part.name) else catalog.PACKAGES[part.kind]
         return getattr(attrgetter(package)(load_keras()), part.name)
     if part.module.startswith(CODE):
         return getattr(run_code(part.module), part.name)
     return getattr(importlib.import_module(part.module), part.name)
-
-
-def is_application(part: Part) -> bool:
-    """Whether a part is one of the ready networks of ``keras.applications``."""
-    return part.module.startswith(f"{catalog.APPLICATIONS}.")
 
 
 def make_value(part: Part, argument: str, value: Any) -> Any:

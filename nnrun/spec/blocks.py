@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from nnrun.errors import Problem
 from nnrun.spec.choices import WrittenChoice, read_choice
 from nnrun.spec.names import did_you_mean, nearest
-from nnrun.spec.node import Node, Path, find, leaves, path_text, plain, put
+from nnrun.spec.node import Node, Path, find, leaves, path_text, plain, put_at
 from nnrun.spec.schema import describe
 
 INPUT = "input"
@@ -56,7 +56,7 @@ def lay_out(tree: Node) -> tuple[Node, list[Problem]]:
         return tree, []
     laid = _Layout(_read_blocks(blocks))
     laid.place(layers.value, ("model", "layers"), _Scope())
-    flat = put(tree, ("model", "layers"), replace(layers, value=laid.layers))
+    flat = put_at(tree, ("model", "layers"), replace(layers, value=laid.layers))
     return flat, [*_check_blocks(blocks), *laid.problems]
 
 

@@ -234,7 +234,7 @@ def find(kind: Kind, name: str) -> Part | None:
     arguments = tuple(
         Argument(argument, found.default, values_of(argument, found.default, found.doc))
         for argument, found in taken.items()
-        if not (own.is_function and argument in GIVEN_BY_KERAS)
+        if not (own.is_function and (argument in GIVEN_BY_KERAS or module in _added.get(kind, {}).values()))
     )
     public = target if target in imports(f"keras.{PACKAGES[kind]}") else name
     return Part(kind, public, module, arguments, unseen, own.is_function, own.doc)
@@ -251,6 +251,11 @@ def _application(name: str, module: str, own: Signature) -> Part:
         if argument not in GIVEN_BY_NNRUN
     )
     return Part("layer", name, module, taken, False, False, own.doc)
+
+
+def is_application(name: str) -> bool:
+    """Whether a name is that of a ready network of ``keras.applications``."""
+    return name in _applications()
 
 
 def class_of(part: Part) -> Part | None:

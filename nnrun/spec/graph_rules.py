@@ -14,6 +14,12 @@ INPUT = "input"
 
 
 def check_graph(tree: Node) -> Iterator[Problem]:
+    """How the layers hang together: their names, the references to them, and that each leads to an output."""
+    problems = list(_check_names(tree))
+    yield from problems or _check_ends(tree, read_choices(tree, ("model", "layers")))
+
+
+def _check_names(tree: Node) -> Iterator[Problem]:
     """Names of layers and the references to them."""
     layers = read_choices(tree, ("model", "layers"))
     given = _names(find(tree, ("model", "inputs")))
@@ -33,6 +39,29 @@ def check_graph(tree: Node) -> Iterator[Problem]:
             yield layer.problem_in_value("name", f"the name '{name}' is already taken{where}; names differ")
         known.setdefault(name, layer.arguments["name"].place)
     yield from _check_outputs(find(tree, ("model", "outputs")), known)
+
+
+def _check_ends(tree: Node, layers: list[WrittenChoice]) -> Iterator[Problem]:
+    """Each layer must lead to an output: Keras leaves the others out without a word."""
+    section, outputs = find(tree, ("model", "layers")), find(tree, ("model", "outputs"))
+    if section is None or not isinstance(section.value, list) or len(section.value) != len(layers):
+        return
+    used = set(_names(outputs)) or {f"#{len(layers) - 1}"}
+    reported: set[Place] = set()
+    for index in range(len(layers) - 1, -1, -1):
+        layer = layers[index]
+        if layer.name == "Input":
+            continue
+        if not used & {layer.value("name"), f"#{index}"}:
+            if layer.place not in reported:
+                yield layer.problem_in_name(
+                    "leads to no output: the layers below take their inputs elsewhere; "
+                    "name it among the inputs of one of them, or remove it"
+                )
+            reported.add(layer.place)
+            continue
+        node = layer.arguments.get("inputs")
+        used |= set(_texts(node)) if node is not None else {f"#{index - 1}"}
 
 
 def _check_inputs(
@@ -86,5 +115,9 @@ def _check_outputs(node: Node | None, known: dict[str, Place | None]) -> Iterato
 
 
 def _names(node: Node | None) -> list[str]:
-    items = node.value if node is not None and isinstance(node.value, list) else []
+    return _texts(node) if node is not None and isinstance(node.value, list) else []
+
+
+def _texts(node: Node) -> list[str]:
+    items = node.value if isinstance(node.value, list) else [node]
     return [item.value for item in items if isinstance(item.value, str)]

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnrun.errors import Place, Problem, Source, SpecError
 from nnrun.spec.base import read_with_base
@@ -14,6 +15,9 @@ from nnrun.spec.node import Node, find, leaves, plain
 from nnrun.spec.overrides import COMMAND_LINE, change
 from nnrun.spec.positions import key_paths, position_of, section_of
 from nnrun.spec.schema import Choice, ModelSection, Spec, TrainingSection, describe
+
+if TYPE_CHECKING:
+    from nnrun.spec.code import Code
 
 __all__ = ["Loaded", "dump_spec", "load_spec", "origins"]
 
@@ -29,12 +33,14 @@ class Loaded:
         tree: What was written, after ``base`` and overrides.
         flat: The same with the layers of blocks laid out.
         path: The file.
+        code: The Python file whose parts it may name.
     """
 
     spec: Spec
     tree: Node
     flat: Node
     path: Path
+    code: Code | None = None
 
     @functools.cached_property
     def model(self) -> ModelSection:
@@ -54,12 +60,13 @@ class Loaded:
         return self.tree.place
 
 
-def load_spec(path: Path, overrides: Sequence[str] = ()) -> Loaded:
+def load_spec(path: Path, overrides: Sequence[str] = (), code: Path | None = None) -> Loaded:
     """Read, check and resolve a specification. TensorFlow is not needed.
 
     Args:
         path: A YAML file.
         overrides: ``a.b=VALUE`` or ``~a.b``.
+        code: A Python file whose classes and functions may be named like Keras's; it is read, not run.
 
     Raises:
         SpecError: All the problems: of the text, of the overrides, of keys, types and ranges, of names, and
@@ -67,9 +74,12 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     """
     from nnrun.spec.blocks import lay_out
     from nnrun.spec.check import check_tree
+    from nnrun.spec.code import use_code
+    from nnrun.spec.files import anchor_files
     from nnrun.spec.validation import validate
 
     name = str(path)
+    parts = use_code(code)
     tree, problems = read_with_base(path)
     if tree is None:
         raise SpecError(_in_order(problems, name), name)
@@ -78,12 +88,14 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Loaded:
         raise SpecError(_in_order([*problems, Problem(message, place=tree.place)], name), name)
     tree, refused = change(tree, overrides)
     problems += refused
+    tree, missing = anchor_files(tree)
+    problems += missing
     spec, invalid = validate(tree)
     flat, misused = lay_out(tree)
     problems += _without_consequences([*invalid, *misused, *check_tree(flat)], problems)
     if spec is None or problems:
         raise SpecError(_in_order(problems, name), name)
-    return Loaded(_resolve(spec, path), tree, flat, path)
+    return Loaded(_resolve(spec, path), tree, flat, path, parts)
 
 
 def _without_consequences(found: list[Problem], earlier: list[Problem]) -> list[Problem]:

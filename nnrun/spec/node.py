@@ -57,14 +57,23 @@ def child(node: Node, step: str | int) -> Node | None:
     return None
 
 
-def put(node: Node, path: Sequence[str], item: Node) -> Node:
-    """The node with another one at a path that leads through maps."""
+def put_at(node: Node, path: Sequence[str | int], item: Node) -> Node:
+    """The node with another one at a path.
+
+    Raises:
+        LookupError: Nothing stands at the path.
+    """
     if not path:
         return item
     inner = child(node, path[0])
-    if not isinstance(node.value, dict) or inner is None:
+    if inner is None:
         raise LookupError(f"nothing stands at {path_text(path)}")
-    return replace(node, value={**node.value, path[0]: put(inner, path[1:], item)})
+    changed = put_at(inner, path[1:], item)
+    if isinstance(node.value, list):
+        return replace(node, value=[changed if one is inner else one for one in node.value])
+    if isinstance(node.value, dict):
+        return replace(node, value={**node.value, str(path[0]): changed})
+    return node
 
 
 def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:

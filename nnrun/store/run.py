@@ -95,6 +95,13 @@ class Run:
         """Keep the resolved specification."""
         write_text(self.config_path, text)
 
+    def write_code(self, name: str, text: str) -> None:
+        """Keep a copy of the Python file that the run was trained with. Nothing ever runs it from here."""
+        folder = self.path / "code"
+        with explained(folder):
+            folder.mkdir(exist_ok=True)
+        write_text(folder / name, text)
+
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Write ``run.json``: everything that was known before the first step."""
         write_json(self.path / "run.json", {"format": FORMAT, **facts})

@@ -1,0 +1,57 @@
+"""Files that a specification names: their paths are relative to the folder of the file that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path as FilePath
+
+from nnrun.errors import Problem
+from nnrun.spec import catalog
+from nnrun.spec.choices import read_choice
+from nnrun.spec.node import Node, Path, find, path_text, put_at
+from nnrun.spec.overrides import COMMAND_LINE
+
+IMAGENET = (
+    "would be downloaded, and a specification names what it trains on; fetch the file of weights once "
+    "(see keras.io/api/applications) and give its path, or null for weights drawn from the seed"
+)
+
+
+def anchor_files(tree: Node) -> tuple[Node, list[Problem]]:
+    """Make the paths of files absolute, so that they hold from anywhere: from the run's directory too.
+
+    Returns:
+        The specification with absolute paths, and the files that are not there.
+    """
+    problems = []
+    for path, node in list(_files(tree)):
+        if not isinstance(node.value, str) or not node.value or node.value.startswith("$"):
+            continue
+        if node.value == "imagenet" and path[-1] == "weights":
+            problems.append(Problem(IMAGENET, path_text(path), node.place))
+            continue
+        source = tree.place.source if node.place.source.name == COMMAND_LINE else node.place.source
+        file = (FilePath(source.name).parent / node.value).resolve()
+        if not file.is_file():
+            message = f"there is no file {file}; paths are relative to {FilePath(source.name).parent or '.'}"
+            problems.append(Problem(message, path_text(path), node.place))
+        tree = put_at(tree, path, replace(node, value=str(file)))
+    return tree, problems
+
+
+def _files(tree: Node) -> Iterator[tuple[Path, Node]]:
+    """The values that are paths: weights of examples, and of ready networks."""
+    weights = find(tree, ("data", "sample_weight"))
+    if weights is not None:
+        yield ("data", "sample_weight"), weights
+    blocks = find(tree, ("model", "blocks"))
+    named = blocks.value if blocks is not None and isinstance(blocks.value, dict) else {}
+    for path in (("model", "layers"), *(("model", "blocks", name, "layers") for name in named)):
+        layers = find(tree, path)
+        for index, item in enumerate(
+            layers.value if layers is not None and isinstance(layers.value, list) else []
+        ):
+            choice = read_choice(item, (*path, index))
+            if choice and "weights" in choice.arguments and catalog.is_application(choice.name):
+                yield (*path, index, choice.name, "weights"), choice.arguments["weights"]
