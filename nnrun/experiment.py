@@ -21,7 +21,7 @@ from nnrun.spec.names import did_you_mean
 from nnrun.spec.schema import Spec
 from nnrun.spec.source import path_text
 from nnrun.store.run import Run, create_run, find_run, probe_directory, runs_directory
-from nnrun.training.callbacks import make_callbacks
+from nnrun.training.callbacks import check_monitor, make_callbacks
 from nnrun.training.checkpoint import assign_model
 from nnrun.training.devices import Devices, choose_jit, prepare_devices
 from nnrun.training.engine import Engine
@@ -207,6 +207,7 @@ def train(
     probe_directory(runs)
     rehearse(loaded)
     prepared = prepare(loaded, display.notify)
+    refuse_unclear_monitors(prepared)
     if prepared.data.warning:
         display.warn(prepared.data.warning)
     run = create_run(runs, loaded.spec.name, now=datetime.now())
@@ -243,12 +244,23 @@ def rehearse(loaded: Loaded) -> None:
     make_callbacks(training.callbacks, Path(), loaded.place)
 
 
+def refuse_unclear_monitors(prepared: Prepared) -> None:
+    """Refuse to watch a value of which nobody knows whether more or less is better.
+
+    Raises:
+        SpecError: The monitor of the best epoch or of a callback is such a value.
+    """
+    training, place = prepared.spec.training, prepared.loaded.place
+    check_monitor(prepared.model, training.monitor, place)
+    make_callbacks(training.callbacks, Path(), place, prepared.model)
+
+
 def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Callable[[], bool]) -> Ending:
     """Train, keep the best model, score it on the test part, write the result."""
     started = time.monotonic()
     spec = prepared.spec
     training = spec.training
-    callbacks = make_callbacks(training.callbacks, run.path, prepared.loaded.place)
+    callbacks = make_callbacks(training.callbacks, run.path, prepared.loaded.place, prepared.model)
     recorder = Recorder(run, prepared.model, callbacks, display)
     plan = Plan(training.epochs, training.batch_size, spec.seed, training.shuffle, training.monitor)
     validation = prepared.feed("validation") if prepared.data.validation is not None else None

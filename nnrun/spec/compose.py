@@ -248,6 +248,12 @@ class _Composer:
     def _key(self, written: Any, node: Node) -> str | None:
         if isinstance(node.value, str):
             return node.value
+        if (
+            isinstance(written, ScalarEvent)
+            and isinstance(node.value, int)
+            and not isinstance(node.value, bool)
+        ):
+            return str(written.value)  # classes are numbers: {0: 1.0, 1: 5.0}
         if isinstance(written, ScalarEvent):
             shown = shorten(written.value)
             advice = f'; write "{shown}" if it is one' if shown else ""

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, Literal
 
 from nnrun.errors import Place, Problem, SpecError
 from nnrun.model.parts import make_part
 from nnrun.spec import catalog
 from nnrun.spec.schema import Choice
+from nnrun.training.feed import output_names
 
 WRITTEN = ("filepath", "filename", "log_dir")
 """Arguments that name what a callback writes."""
 
 
-def make_callbacks(choices: Sequence[Choice], folder: Path, place: Callable[..., Place | None]) -> list[Any]:
+def make_callbacks(
+    choices: Sequence[Choice], folder: Path, place: Callable[..., Place | None], model: Any = None
+) -> list[Any]:
     """Make the callbacks; what they write lies inside the run.
 
     Args:
         choices: The specification's callbacks.
         folder: The run's directory, to which the callbacks' paths are relative.
         place: Finds where a value stands, for messages.
+        model: The compiled and built model, by which a callback learns whether more or less of what it watches is
+            better: Keras cannot tell where there are several outputs. None for callbacks that are not used.
 
     Raises:
         SpecError: A path leads out of the run, or Keras refuses a value.
@@ -38,6 +43,13 @@ def make_callbacks(choices: Sequence[Choice], folder: Path, place: Callable[...,
                     Problem(message, where, place("training", "callbacks", index, choice.name, name))
                 )
             arguments[name] = str(folder / path)
+        if model is not None and "mode" not in arguments and (monitor := _monitor(choice)):
+            mode = direction(model, monitor)
+            if mode is None:
+                where = f"training.callbacks[{index}].{choice.name}"
+                problems.append(Problem(_unclear(monitor), where, place("training", "callbacks", index)))
+            else:
+                arguments["mode"] = mode
         if problems:
             continue
         try:
@@ -49,6 +61,53 @@ def make_callbacks(choices: Sequence[Choice], folder: Path, place: Callable[...,
     if problems:
         raise SpecError(problems)
     return made
+
+
+def check_monitor(model: Any, monitor: str, place: Callable[..., Place | None]) -> None:
+    """Refuse a value for the best epoch of which nobody knows whether more or less is better.
+
+    Raises:
+        SpecError: It is a metric without a direction.
+    """
+    if direction(model, monitor) is None:
+        message = (
+            f"Keras does not say whether more or less of '{monitor}' is better; choose loss or another metric"
+        )
+        raise SpecError([Problem(message, "training.monitor", place("training", "monitor"))])
+
+
+def direction(model: Any, monitor: str) -> Literal["min", "max"] | None:
+    """Whether less or more of a monitored value is better; None where Keras does not say.
+
+    Args:
+        model: Compiled, its metrics built.
+        monitor: As it is logged: ``val_loss``, ``accuracy``, ``digit_accuracy`` for the output ``digit``.
+    """
+    name = monitor.removeprefix("val_")
+    outputs = output_names(model)
+    if name in ("loss", *(f"{output}_loss" for output in outputs)):
+        return "min"
+    for metric in (inner for group in model.metrics for inner in getattr(group, "metrics", [group])):
+        names = (metric.name, *(f"{output}_{metric.name}" for output in outputs))
+        if name in names and hasattr(metric, "_direction"):
+            return "max" if metric._direction == "up" else "min"
+    return None
+
+
+def _monitor(choice: Choice) -> str | None:
+    """What a callback watches; None where it watches nothing."""
+    part = catalog.find("callback", choice.name)
+    if part is None or not part.argument("mode"):
+        return None
+    if part.name == "ModelCheckpoint" and not choice.arguments.get("save_best_only"):
+        return None
+    argument = part.argument("monitor")
+    monitor = choice.arguments.get("monitor", argument.default if argument else None)
+    return monitor if isinstance(monitor, str) else None
+
+
+def _unclear(monitor: str) -> str:
+    return f"Keras does not say whether more or less of '{monitor}' is better; add mode: max, or mode: min"
 
 
 def _paths(choice: Choice) -> dict[str, str]:

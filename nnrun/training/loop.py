@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 
 from nnrun.errors import DivergedError
 from nnrun.keras_backend import load_keras, load_tensorflow
+from nnrun.training.callbacks import direction
 from nnrun.training.engine import Engine, Steps
 from nnrun.training.feed import Feed, example_order, index_matrix
 
@@ -129,7 +131,7 @@ class Training:
         )
         self._hooks = hooks
         self._has_batch_hooks = any(_has_batch_hooks(callback) for callback in self.callbacks)
-        self._is_better = _comparison(self.model, self.plan.monitor)
+        self._is_better = operator.lt if direction(self.model, self.plan.monitor) == "min" else operator.gt
         self._chunk = 0
         steps = self.engine.training(self.train)
         self.model.stop_training = False
@@ -249,16 +251,3 @@ class Training:
 def _has_batch_hooks(callback: Any) -> bool:
     base = load_keras().callbacks.Callback
     return any(getattr(type(callback), hook) is not getattr(base, hook) for hook in BATCH_HOOKS)
-
-
-def _comparison(model: Any, monitor: str) -> Callable[[float, float], bool]:
-    """Whether less or more of a monitored value is better, as Keras's callbacks find it out."""
-    keras = load_keras()
-    watch = keras.callbacks.EarlyStopping(monitor=monitor)
-    watch.set_model(model)
-    watch._set_monitor_op()
-    return (
-        (lambda new, best: new < best)
-        if watch.monitor_op is keras.ops.less
-        else (lambda new, best: new > best)
-    )
