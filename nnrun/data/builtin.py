@@ -17,6 +17,7 @@ from nnrun.data.lookup import DATA_DIR, describe_file, look_up
 from nnrun.data.split import split_indices
 from nnrun.errors import DataError
 from nnrun.spec.datasets import complete_arguments, dataset_facts, fallback_fits
+from nnrun.spec.inline import class_labels
 from nnrun.spec.schema import Choice, DataSection
 
 DIGITS = Path(__file__).parent / "embedded" / "digits.npz"
@@ -76,7 +77,9 @@ def _generate(source: Choice, seed: int) -> Dataset:
     arguments, facts = complete_arguments(source), dataset_facts(source)
     examples = make_examples(source.name, arguments, seed)
     train, test = _hold_out(examples, arguments.get("test_split", 0), seed)
-    return Dataset(facts, train, test, class_names(source.name, facts.classes))
+    labels = class_labels(arguments["y"]) if source.name == "inline" else None
+    names = tuple(map(str, labels)) if labels else class_names(source.name, facts.classes)
+    return Dataset(facts, train, test, names)
 
 
 def _hold_out(examples: Examples, test_split: float, seed: int) -> tuple[Examples, Examples | None]:

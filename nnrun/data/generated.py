@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnrun.data.examples import Examples
 from nnrun.data.random_streams import POINTS, random_stream
+from nnrun.spec.inline import class_labels
 
 Arguments = Mapping[str, Any]
 Random = np.random.Generator
@@ -22,7 +23,7 @@ def make_examples(name: str, arguments: Arguments, seed: int) -> Examples:
     """Make a data set.
 
     Args:
-        name: ``xor``, ``celsius``, ``blobs``, ``moons``, ``circles`` or ``spirals``.
+        name: ``xor``, ``inline``, ``celsius``, ``blobs``, ``moons``, ``circles`` or ``spirals``.
         arguments: All of the source's arguments. ``noise`` is the standard deviation of what is added to each
             coordinate; without it the points lie in [-1.5, 1.5].
         seed: The specification's seed.
@@ -33,6 +34,8 @@ def make_examples(name: str, arguments: Arguments, seed: int) -> Examples:
     """
     if name == "xor":
         return Examples(_float32([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0], dtype=np.int32))
+    if name == "inline":
+        return _inline(arguments)
     if name == "celsius":
         celsius = np.array([-40, -10, 0, 8, 15, 22, 38])
         return Examples(_float32(celsius[:, np.newaxis]), _float32(celsius * 9 / 5 + 32))
@@ -42,6 +45,16 @@ def make_examples(name: str, arguments: Arguments, seed: int) -> Examples:
     return Examples(
         _float32(points + arguments["noise"] * random.standard_normal(points.shape)), y.astype(np.int32)
     )
+
+
+def _inline(arguments: Arguments) -> Examples:
+    """The examples that stand in the specification."""
+    x, y = _float32(arguments["x"]), arguments["y"]
+    labels = class_labels(y)
+    targets = (
+        _float32(y) if labels is None else np.array([labels.index(value) for value in y], dtype=np.int32)
+    )
+    return Examples(x[:, np.newaxis] if x.ndim == 1 else x, targets)
 
 
 def _blobs(y: NDArray[Any], arguments: Arguments, random: Random) -> NDArray[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nnrun.spec.inline import check_inline, class_labels, value_shape
 from nnrun.spec.names import did_you_mean
 from nnrun.spec.schema import Choice, describe
 
@@ -70,10 +71,15 @@ class _Option:
 
 @dataclass(frozen=True)
 class _Source:
-    """A built-in source: its facts as a function of its arguments, and what the arguments may be."""
+    """A built-in source: its facts as a function of its arguments, and what the arguments may be.
+
+    ``check`` looks at the arguments ``given``, which have no default.
+    """
 
     facts: Callable[[Arguments], DatasetFacts]
     options: Mapping[str, _Option]
+    given: tuple[str, ...] = ()
+    check: Callable[[Arguments], list[tuple[str, str]]] = lambda _: []
 
 
 def dataset_names() -> list[str]:
@@ -119,11 +125,14 @@ def check_dataset(choice: Choice) -> list[tuple[str, str]]:
         return [("", f"no data source {choice.name!r}{_suggest(choice.name, dataset_names())}")]
     problems = []
     for argument, value in choice.arguments.items():
+        if argument in source.given:
+            continue
         if argument not in source.options:
-            problems.append((argument, f"unknown argument{_suggest(argument, list(source.options))}"))
+            known = [*source.given, *source.options]
+            problems.append((argument, f"unknown argument{_suggest(argument, known)}"))
         elif problem := source.options[argument].problem(value):
             problems.append((argument, problem))
-    return problems or _check_sizes(choice)
+    return problems + source.check(choice.arguments) or _check_sizes(choice)
 
 
 def fallback_fits(name: str) -> bool:
@@ -188,6 +197,14 @@ def _points(name: str, options: Mapping[str, _Option]) -> _Source:
     return _Source(facts, {"examples": _Option(600, 4, 10_000_000), **options, "test_split": _TEST_SPLIT})
 
 
+def _inline(arguments: Arguments) -> DatasetFacts:
+    total = len(arguments["y"])
+    test = held_out(total, arguments["test_split"])
+    labels = class_labels(arguments["y"])
+    shape = value_shape(arguments["x"][0]) or (1,)
+    return DatasetFacts("inline", shape, "float32", len(labels) if labels else None, total - test, test, None)
+
+
 def _digits(arguments: Arguments) -> DatasetFacts:
     test = held_out(1797, arguments["test_split"])
     return DatasetFacts("digits", (8, 8), "uint8", 10, 1797 - test, test, 16.0)
@@ -203,6 +220,9 @@ _GENERATED = ("blobs", "moons", "circles", "spirals")
 _SOURCES: Mapping[str, _Source] = {
     "digits": _Source(_digits, {"test_split": _TEST_SPLIT}),
     "xor": _fixed(DatasetFacts("xor", (2,), "float32", 2, 4, 0, None)),
+    "inline": _Source(
+        _inline, {"test_split": _Option(0.0, 0, 1, below=True)}, given=("x", "y"), check=check_inline
+    ),
     "celsius": _fixed(DatasetFacts("celsius", (1,), "float32", None, 7, 0, None)),
     "blobs": _points(
         "blobs",
