@@ -68,6 +68,14 @@ class _Option:
         limit = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
         return f"expected {kind}, at least {self.low:,} and {limit}; found {describe(value)}"
 
+    def range(self) -> dict[str, Any]:
+        """What it may be, in the words of JSON Schema."""
+        if self.words:
+            return {"enum": list(self.words), "default": self.default}
+        kind = "integer" if isinstance(self.default, int) else "number"
+        top = "exclusiveMaximum" if self.below else "maximum"
+        return {"type": kind, "minimum": self.low, top: self.high, "default": self.default}
+
 
 @dataclass(frozen=True)
 class _Source:
@@ -94,6 +102,17 @@ def dataset_arguments(name: str) -> dict[str, int | float | str]:
         KeyError: There is no such source.
     """
     return {argument: option.default for argument, option in _SOURCES[name].options.items()}
+
+
+def dataset_ranges(name: str) -> dict[str, dict[str, Any]]:
+    """The ranges of a source's arguments in the words of JSON Schema; ``{}`` where the source checks it itself.
+
+    Raises:
+        KeyError: There is no such source.
+    """
+    source = _SOURCES[name]
+    given: dict[str, dict[str, Any]] = {argument: {} for argument in source.given}
+    return given | {argument: option.range() for argument, option in source.options.items()}
 
 
 def complete_arguments(choice: Choice) -> dict[str, Any]:
