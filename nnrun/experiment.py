@@ -1,36 +1,32 @@
-"""The story of an experiment: train, evaluate, predict. Read this first."""
+"""The story of an experiment: train, resume, evaluate, predict. Read this first."""
 
 from __future__ import annotations
 
-import math
-import time
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from nnrun.data.load import Data, Examples, load_data
-from nnrun.errors import ChangedError, DataError, DivergedError, Problem, SpecError
-from nnrun.keras_backend import divert_native_noise, load_tensorflow, start_session
-from nnrun.model.build import InputShape, build_model
-from nnrun.model.compile import check_output, compile_model
+from nnrun.errors import ChangedError, DivergedError, Problem, SpecError
+from nnrun.keras_backend import divert_native_noise
 from nnrun.model.summary import check_on_paper, refuse_too_large
+from nnrun.spec.changes import Change, changes, fatal
 from nnrun.spec.load import Loaded, dump_spec, load_spec
-from nnrun.spec.names import did_you_mean
-from nnrun.spec.schema import Spec
-from nnrun.spec.source import path_text
-from nnrun.store.run import Run, create_run, find_run, probe_directory, runs_directory
-from nnrun.training.callbacks import check_monitor, make_callbacks
-from nnrun.training.checkpoint import assign_model
-from nnrun.training.devices import Devices, choose_jit, prepare_devices
-from nnrun.training.engine import Engine
-from nnrun.training.feed import Feed, class_weights, make_feed, output_names, target_forms
+from nnrun.store.run import Run
+from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory
+from nnrun.training.callbacks import check_monitor, continue_files, make_callbacks
+from nnrun.training.checkpoint import assign_model, assign_training, training_arrays
+from nnrun.training.divergence import locate
+from nnrun.training.feed import output_names
 from nnrun.training.loop import Ending, Listener, Plan, Training
 from nnrun.training.predictions import Predictions
-from nnrun.training.record import Recorder, facts_of, result_of
+from nnrun.training.prepared import Part, Prepared, prepare, resolved_spec
+from nnrun.training.record import Recorder, facts_of, result_of, versions
+from nnrun.training.resumed import Resumed
 
-Part = Literal["train", "validation", "test"]
+LEARNING_RATE = "training.learning_rate"
+"""What may change as well when a training was lost."""
 
 
 class Display(Listener, Protocol):
@@ -47,132 +43,6 @@ class Display(Listener, Protocol):
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
         """The training is over; ``result`` is what stands in ``result.json``, or would, had it not been interrupted."""
-
-
-@dataclass
-class Prepared:
-    """A specification turned into a compiled model with its data on the device."""
-
-    loaded: Loaded
-    data: Data
-    model: Any
-    engine: Engine
-    devices: Devices
-    feeds: dict[str, Feed] = field(default_factory=dict)
-
-    @property
-    def spec(self) -> Spec:
-        return self.loaded.spec
-
-    def feed(self, part: Part) -> Feed:
-        """The examples of a part on the device, put there once."""
-        if part not in self.feeds:
-            self.feeds[part] = self._make_feed(self.examples(part))
-        return self.feeds[part]
-
-    def examples(self, part: Part) -> Examples:
-        """The examples of a part.
-
-        Raises:
-            DataError: The data has no such part.
-        """
-        examples: Examples | None = getattr(self.data, part)
-        if examples is None:
-            hint = "; set training.validation_split and train again" if part == "validation" else ""
-            raise DataError(f"{self.data.name} has no {part} examples{hint}")
-        return examples
-
-    def training_feed(self) -> Feed:
-        """The training examples with the weights of their classes.
-
-        Raises:
-            SpecError: A weight is given for a class that the data does not have.
-        """
-        feed, weights = self.feed("train"), self.spec.training.class_weight
-        if weights is None:
-            return feed
-        try:
-            counted = class_weights(self.data.train.y, weights, self.data.class_names)
-        except KeyError as error:
-            name = str(error.args[0])
-            near = did_you_mean(name, self.data.class_names or ()) or f"; there are {self.data.facts.classes}"
-            path = ("training", "class_weight", name)
-            message = f"{self.data.name} has no class '{name}'{near}"
-            raise SpecError([Problem(message, path_text(path), self.loaded.place(*path))]) from None
-        return replace(feed, weights=load_tensorflow().constant(counted))
-
-    def _make_feed(self, examples: Examples) -> Feed:
-        facts, spec = self.data.facts, self.spec
-        forms = target_forms(self.model, spec.data.target, spec.training.loss, facts.classes)
-        return make_feed(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
-
-
-def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool = True) -> Prepared:
-    """Load the data, build and compile the model.
-
-    Args:
-        loaded: The specification.
-        notify: Is told what takes long.
-        pretrained: Whether ready networks read their file of weights.
-
-    Raises:
-        DataError: The data cannot be had.
-        SpecError: A layer's shape does not fit, or Keras refuses a value.
-    """
-    spec = loaded.spec
-    data = load_data(
-        spec.data, seed=spec.seed, validation_split=spec.training.validation_split, notify=notify
-    )
-    devices, strategy = prepare_devices(spec.runtime)
-    start_session(spec.seed)
-    with strategy.scope():
-        shapes = input_shapes(data.train, data.facts.divisor)
-        model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
-        if spec.data.target == "labels":
-            check_output(model, data.train.y.shape[1:], loaded.model, loaded.place)
-        steps = math.ceil(len(data.train) / spec.training.batch_size) * spec.training.epochs
-        jit = choose_jit(spec.runtime, model, devices, steps)
-        compile_model(model, spec.training, jit_compile=jit, place=loaded.place)
-    prepared = Prepared(loaded, data, model, Engine(model, strategy), devices)
-    try:
-        prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
-    except Exception as error:
-        raise find_misfit(prepared) or error from error
-    return prepared
-
-
-def find_misfit(prepared: Prepared) -> SpecError | None:
-    """Which of loss and metrics cannot take the model's output and the targets; None where each alone can."""
-    training, place = prepared.spec.training, prepared.loaded.place
-    candidates: list[tuple[tuple[str | int, ...], Any]] = [(("training", "loss"), [])]
-    by_output = training.metrics if isinstance(training.metrics, dict) else {"": training.metrics}
-    for output, choices in by_output.items():
-        path: tuple[str | int, ...] = ("training", "metrics", *([output] if output else []))
-        candidates += [
-            ((*path, index), {output: [choice]} if output else [choice])
-            for index, choice in enumerate(choices)
-        ]
-    problems = []
-    for path, metrics in candidates:
-        alone = training.model_copy(update={"metrics": metrics})
-        compile_model(prepared.model, alone, jit_compile=False, place=place)
-        try:
-            prepared.engine.build(prepared.feed("train"), training.batch_size)
-        except Exception as error:
-            reason = f"does not fit the model's output and the targets: {' '.join(str(error).split())}"
-            problems.append(Problem(reason, path_text(path), place(*path)))
-    return SpecError(problems, str(prepared.loaded.path)) if problems else None
-
-
-def input_shapes(examples: Examples, divisor: float | None) -> dict[str, InputShape]:
-    """What the model's inputs receive; one unnamed array is called ``input``."""
-    arrays = examples.x if isinstance(examples.x, dict) else {"input": examples.x}
-    return {
-        name: InputShape(
-            array.shape[1:], "int32" if array.dtype.kind in "iu" and divisor is None else "float32"
-        )
-        for name, array in arrays.items()
-    }
 
 
 def train(
@@ -228,8 +98,81 @@ def train(
             facts["code"] = {"file": loaded.code.path.name, "sha256": loaded.code.sha256}
         run.write_facts(facts)
         display.on_start(run, facts)
-        ending = run_training(prepared, run, display, interrupted)
-    return run, ending
+        return run, run_training(prepared, run, display, interrupted)
+
+
+def resume(
+    reference: str,
+    overrides: Sequence[str] = (),
+    *,
+    display: Display,
+    config: Path | None = None,
+    runs_dir: Path | None = None,
+    code: Path | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> tuple[Run, Ending]:
+    """Let a training go on from its newest checkpoint, to exactly the weights that it would have had.
+
+    Args:
+        reference: A run: path, id, unique prefix or ``latest``.
+        overrides: Changes such as ``training.epochs=20``; only what decides no numbers may change.
+        display: Shows it to the user.
+        config: A specification that should be the run's; None: the run's own.
+        runs_dir: Where runs are kept.
+        code: The Python file that the run was trained with, if any.
+        interrupted: True as soon as the training should stop.
+
+    Returns:
+        The run, and how the training ended; a run that was finished already ends as it did.
+
+    Raises:
+        ChangedError: The specification, the data or the Python file is not what it was.
+        NnrunError: See ``errors.py``.
+    """
+    run = find_run(reference, runs_directory(runs_dir))
+    with run.lock():
+        facts, loaded = run.facts(), reload_spec(run, code, overrides, config)
+        changed = changes(reload_spec(run, code).spec, loaded.spec)
+        refuse_changes(run, changed)
+        resumed = Resumed.find(run)
+        rate = loaded.spec.training.learning_rate
+        if any(one.path == LEARNING_RATE for one in changed) and isinstance(rate, float | int):
+            resumed.learning_rate = float(rate)
+        if resumed.is_finished(loaded.spec.training.epochs):
+            display.notify(f"{run.id} is finished: {resumed.why_finished()}")
+            return run, Ending("finished", resumed.position)
+        divert_native_noise(run.native_log)
+        rehearse(loaded)
+        prepared = prepare(loaded, display.notify, pretrained=not resumed.checkpoint)
+        refuse_other_data(run, prepared)
+        here = (facts, versions(), prepared.devices.facts())
+        for message in resumed.notes(*here):
+            display.warn(message)
+        resumed.begin(run, changed, *here)
+        if changed:
+            run.write_config(dump_spec(resolved_spec(prepared)))
+        facts["training"]["epochs"] = loaded.spec.training.epochs
+        display.on_start(run, facts)
+        display.notify(resumed.opening())
+        return run, run_training(prepared, run, display, interrupted, resumed)
+
+
+def refuse_changes(run: Run, changed: Sequence[Change]) -> None:
+    """Refuse to go on with a specification that would give other numbers.
+
+    Raises:
+        ChangedError: The table of what differs.
+    """
+    diverged = run.divergence()
+    refused = [one for one in fatal(list(changed)) if not (diverged and one.path == LEARNING_RATE)]
+    if not refused:
+        return
+    table = "\n".join(f"  {change}" for change in refused)
+    raise ChangedError(
+        f"{run.id} was trained with another specification:\n{table}\n"
+        "only training.epochs, runtime.checkpoint_seconds, name, description and tags may change when a training "
+        "goes on; train a new run for anything else"
+    )
 
 
 def rehearse(loaded: Loaded) -> None:
@@ -255,40 +198,95 @@ def refuse_unclear_monitors(prepared: Prepared) -> None:
     make_callbacks(training.callbacks, Path(), place, prepared.model)
 
 
-def run_training(prepared: Prepared, run: Run, display: Display, interrupted: Callable[[], bool]) -> Ending:
+def run_training(
+    prepared: Prepared,
+    run: Run,
+    display: Display,
+    interrupted: Callable[[], bool],
+    resumed: Resumed | None = None,
+) -> Ending:
     """Train, keep the best model, score it on the test part, write the result."""
-    started = time.monotonic()
-    spec = prepared.spec
-    training = spec.training
+    spec, training = prepared.spec, prepared.spec.training
+    resumed = resumed or Resumed()
     callbacks = make_callbacks(training.callbacks, run.path, prepared.loaded.place, prepared.model)
-    recorder = Recorder(run, prepared.model, callbacks, display)
-    plan = Plan(training.epochs, training.batch_size, spec.seed, training.shuffle, training.monitor)
+    continue_files(callbacks, len(resumed.rows))
+    recorder = Recorder(
+        run,
+        prepared.model,
+        callbacks,
+        display,
+        spec.runtime.checkpoint_seconds,
+        position=resumed.position,
+        rows=resumed.rows,
+        best=resumed.best,
+        earlier=resumed.seconds,
+        is_finite=lambda: prepared.engine.broken_weight() is None,
+    )
     validation = prepared.feed("validation") if prepared.data.validation is not None else None
     task = Training(
         prepared.model,
         prepared.engine,
         prepared.training_feed(),
         validation,
-        plan,
+        plan_of(prepared),
         callbacks,
         recorder,
         interrupted,
+        position=recorder.position,
+        restore=lambda: resumed.restore(prepared.model, callbacks),
     )
     try:
         ending = task.run()
     except DivergedError as error:
-        raise DivergedError(f"{error}. The history is in {run.path}") from None
+        raise explain_divergence(prepared.loaded, recorder, resumed, str(error)) from None
     finally:
         display.on_stop(task.position)
     kept = recorder.keep(best=validation is not None)
-    seconds = time.monotonic() - started
-    result = result_of(ending, recorder.rows, monitor=training.monitor, kept=kept, seconds=seconds)
+    result = result_of(ending, recorder.rows, monitor=training.monitor, kept=kept, seconds=recorder.seconds)
     if prepared.data.test is not None:
         result["test"] = prepared.engine.evaluate(prepared.feed("test"), training.batch_size)
     if ending.reason != "interrupted":
         run.write_result(result)
     display.on_result(run, result)
     return ending
+
+
+def plan_of(prepared: Prepared) -> Plan:
+    """How long and in which order a specification is trained."""
+    training = prepared.spec.training
+    return Plan(training.epochs, training.batch_size, prepared.spec.seed, training.shuffle, training.monitor)
+
+
+def explain_divergence(loaded: Loaded, recorder: Recorder, resumed: Resumed, seen: str) -> DivergedError:
+    """Find the step at which a training was lost, and keep the state before it.
+
+    Args:
+        loaded: The specification.
+        recorder: What wrote the run.
+        resumed: What the training went on from.
+        seen: What was seen of it.
+    """
+    run, training = recorder.run, loaded.spec.training
+    begun = Resumed.find(run)
+    prepared = prepare(loaded, lambda _: None, pretrained=not begun.checkpoint)
+    first = training_arrays(prepared.model)
+    validation = prepared.feed("validation") if prepared.data.validation is not None else None
+    with tempfile.TemporaryDirectory() as folder:  # for what callbacks write
+        callbacks = make_callbacks(training.callbacks, Path(folder), loaded.place, prepared.model)
+
+        def restore() -> None:
+            assign_training(prepared.model, first, "the first state")
+            begun.restore(prepared.model, callbacks)
+
+        feeds = (prepared.training_feed(), validation)
+        found = locate(
+            prepared.model, prepared.engine, feeds, plan_of(prepared), begun.position, restore, callbacks
+        )
+        if found is None:
+            return DivergedError(f"{seen}. The history is in {run.path}")
+        recorder.write(found.position, found.arrays, callbacks)
+    run.write_divergence(found.facts(seen))
+    return DivergedError(f"{seen}: {found.explain(run.id, training.learning_rate)}")
 
 
 def evaluate(
@@ -352,9 +350,21 @@ def reopen(
         ChangedError: The data, or the Python file, is not what the run was trained with.
     """
     run = find_run(reference, runs_directory(runs_dir))
-    recorded = run.facts()["data"]
     divert_native_noise(run.native_log)
     prepared = prepare(reload_spec(run, code), display.notify, pretrained=False)
+    refuse_other_data(run, prepared)
+    header, arrays = run.checkpoints.read_model()
+    assign_model(prepared.model, arrays, f"the checkpoint of {run.id}")
+    return run, prepared, {"weights": header["weights"], "epoch": header["epoch"]}
+
+
+def refuse_other_data(run: Run, prepared: Prepared) -> None:
+    """Refuse data that is not what a run was trained on.
+
+    Raises:
+        ChangedError: Its fingerprint is another.
+    """
+    recorded = run.facts()["data"]
     if prepared.data.fingerprint != recorded["fingerprint"]:
         raise ChangedError(
             f"the data is not what {run.id} was trained on: "
@@ -362,13 +372,12 @@ def reopen(
             f"now {prepared.data.name} ({prepared.data.fingerprint[:19]}...); "
             "put the same file back, or point NNRUN_DATA_DIR to where it is"
         )
-    header, arrays = run.read_best()
-    assign_model(prepared.model, arrays, f"the checkpoint of {run.id}")
-    return run, prepared, {"weights": header["weights"], "epoch": header["epoch"]}
 
 
-def reload_spec(run: Run, code: Path | None) -> Loaded:
-    """A run's specification, with the Python file that it was trained with.
+def reload_spec(
+    run: Run, code: Path | None, overrides: Sequence[str] = (), config: Path | None = None
+) -> Loaded:
+    """A run's specification, or another in its place, with the Python file that it was trained with.
 
     A copy of the file lies in the run. It is not run from there by itself: the run may be a stranger's.
     """
@@ -379,18 +388,10 @@ def reload_spec(run: Run, code: Path | None) -> Loaded:
             f"and give that: --code {run.path / 'code' / recorded['file']}"
         )
         raise SpecError([Problem(message)])
-    loaded = load_spec(run.config_path, (), code)
+    loaded = load_spec(config or run.config_path, overrides, code)
     if recorded and loaded.code and loaded.code.sha256 != recorded["sha256"]:
         raise ChangedError(
             f"{code} is not the file that {run.id} was trained with (SHA-256 {loaded.code.sha256[:12]}..., then "
             f"{recorded['sha256'][:12]}...); a copy of that one is {run.path / 'code' / recorded['file']}"
         )
     return loaded
-
-
-def resolved_spec(prepared: Prepared) -> Spec:
-    """The specification with what was chosen for ``auto`` written in."""
-    runtime = prepared.spec.runtime.model_copy(
-        update={"jit_compile": bool(prepared.model.jit_compile), "device": prepared.devices.device}
-    )
-    return prepared.spec.model_copy(update={"runtime": runtime})

@@ -17,6 +17,8 @@ from quiet import Quiet
 from nnrun import experiment
 from nnrun.errors import ChangedError, DataError, DivergedError, ResourceError, RunError, SpecError
 from nnrun.store.run import Run
+from nnrun.store.runs import list_runs
+from nnrun.training import prepared
 
 pytestmark = pytest.mark.tensorflow
 
@@ -109,7 +111,7 @@ def test_another_seed_gives_other_weights(train: Train) -> None:
 
 
 def weights(run: Run) -> dict[str, Any]:
-    return run.read_best()[1]
+    return run.checkpoints.read_model()[1]
 
 
 def test_model_file_is_a_keras_model_with_the_kept_weights(train: Train, tmp_path: Path) -> None:
@@ -122,11 +124,11 @@ def test_model_file_is_a_keras_model_with_the_kept_weights(train: Train, tmp_pat
     data = np.load(Path(experiment.__file__).parent / "data" / "embedded" / "digits.npz")
     images = next(array for array in data.values() if array.ndim == 3)
     assert model.count_params() == 64 * 16 + 16 + 16 * 10 + 10
-    (outputs,) = predictions.outputs.values()
-    assert outputs.shape == (359, 10)
+    (said,) = predictions.outputs.values()
+    assert said.shape == (359, 10)
     outputs = model.predict(images / np.float32(16), verbose=0)
     found = {row.tobytes() for row in outputs.round(4)}
-    assert sum(row.tobytes() in found for row in outputs.round(4)) > 350
+    assert sum(row.tobytes() in found for row in said.round(4)) > 350
 
 
 def test_run_without_shuffling_equals_the_plain_keras_program(train: Train) -> None:
@@ -168,7 +170,7 @@ def experiment_arrays(run: Run) -> list[Any]:
     """The model's arrays of the newest checkpoint, in order."""
     from nnrun.store.archive import read_archive
 
-    _, arrays = read_archive(run.checkpoint_paths()[0])
+    _, arrays = read_archive(run.checkpoints.paths()[0])
     return [array for name, array in arrays.items() if name.startswith("model/")]
 
 
@@ -274,7 +276,7 @@ def test_interruption_keeps_history_checkpoint_and_model(tmp_path: Path) -> None
     assert run.result() is None
     assert len(run.rows()) == ending.position.epoch
     assert (run.path / "model.keras").is_file()
-    assert len(run.checkpoint_paths()) == 1
+    assert len(run.checkpoints.paths()) == 1
     _, report = experiment.evaluate(str(run.path), display=Quiet())
     assert report["scores"]["loss"] > 0
 
@@ -287,8 +289,9 @@ def test_divergence_stops_the_run_and_keeps_its_history(train: Train, tmp_path: 
     with pytest.raises(DivergedError, match=r"is (nan|inf) in epoch \d+ at a learning rate of 1e\+\d+"):
         train(text, "training.optimizer=sgd", "training.learning_rate=1e20")
 
-    (path,) = (tmp_path / "runs").iterdir()
-    assert Run(path).status() == "interrupted"
+    (run,) = list_runs(tmp_path / "runs")
+    path = run.path
+    assert run.status() == "interrupted"
     assert not (path / "checkpoints" / "best.npz").exists()
 
 
@@ -317,7 +320,7 @@ def test_shape_that_does_not_fit_is_reported_before_the_data_is_loaded(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        experiment, "load_data", lambda *arguments, **options: pytest.fail("the data was loaded")
+        prepared, "load_data", lambda *arguments, **options: pytest.fail("the data was loaded")
     )
 
     with pytest.raises(SpecError) as caught:
@@ -344,7 +347,7 @@ def test_run_in_a_place_that_cannot_be_written_is_refused_before_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        experiment, "load_data", lambda *arguments, **options: pytest.fail("the data was loaded")
+        prepared, "load_data", lambda *arguments, **options: pytest.fail("the data was loaded")
     )
     path = tmp_path / "spec.yaml"
     path.write_text(DIGITS)

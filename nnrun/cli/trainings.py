@@ -75,6 +75,50 @@ def train(
         raise typer.Exit(128 + stop.received)
 
 
+@command("Nothing was trained.", epilog="Example: nnrun resume latest, or nnrun resume latest training.epochs=20")
+def resume(
+    run: RunName,
+    overrides: Overrides = None,
+    code: Code = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Let a training go on from its newest checkpoint, to exactly the weights that it would have had.
+
+    More epochs may be asked for (training.epochs=20), of a finished run too. What decides the numbers stays as it was.
+    """
+    _resume(run, overrides, None, code, runs_dir, json=json, quiet=quiet)
+
+
+def _resume(
+    run: str,
+    overrides: list[str] | None,
+    config: Path | None,
+    code: Path | None,
+    runs_dir: Path | None,
+    *,
+    json: bool,
+    quiet: bool,
+) -> None:
+    from nnrun import experiment
+
+    stop = StopSignals()
+    opened, ending = experiment.resume(
+        run,
+        overrides or [],
+        display=choose_display(json=json, quiet=quiet),
+        config=config,
+        runs_dir=runs_dir,
+        code=code,
+        interrupted=stop.asked,
+    )
+    if ending.reason == "finished" and quiet:
+        typer.echo(str(opened.path))
+    if ending.reason == "interrupted":
+        raise typer.Exit(128 + stop.received)
+
+
 @command("Nothing was evaluated.", epilog="Example: nnrun evaluate latest")
 def evaluate(
     run: RunName,
@@ -196,6 +240,8 @@ class StopSignals:
         self._training = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
+        if hasattr(signal, "SIGHUP"):  # the terminal may go, the training stays
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def asked(self) -> bool:
         """Whether the training should stop; who asks is training."""
@@ -216,7 +262,7 @@ class StopSignals:
 
 def run_or_config(reference: str, runs_dir: Path | None) -> Path | Run:
     """A specification by its path, or else a run."""
-    from nnrun.store.run import find_run, runs_directory
+    from nnrun.store.runs import find_run, runs_directory
 
     path = Path(reference)
     if path.suffix in (".yaml", ".yml") or path.is_file():

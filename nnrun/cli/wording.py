@@ -89,6 +89,9 @@ def closing(run: Run, result: dict[str, Any]) -> list[tuple[str, str]]:
         )
     lines.append(("time", duration(result["seconds"])))
     lines.append(("run", str(run.path)))
+    if result["reason"] == "interrupted":
+        lines.append(("next", f"nnrun resume {run.id}"))
+        return lines
     lines.append(("next", f"nnrun evaluate {run.id}"))
     lines += [("", f"nnrun {command} {run.id}") for command in ("predict", "summary")]
     return lines

@@ -156,7 +156,8 @@ def check_dataset(choice: Choice) -> list[tuple[str, str]]:
 
 def fallback_fits(name: str) -> bool:
     """Whether ``fallback: digits`` can stand in: the source is downloaded, 28 x 28 and has ten classes."""
-    facts = dataset_facts(Choice(name)) if name in _SOURCES else None
+    known = name in _SOURCES and not _SOURCES[name].given
+    facts = dataset_facts(Choice(name)) if known else None
     return facts is not None and facts.downloaded and facts.shape == (28, 28) and facts.classes == 10
 
 

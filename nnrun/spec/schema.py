@@ -224,6 +224,9 @@ class RuntimeSection(Section):
     deterministic: bool = Field(
         default=True, description="Only operations that give the same bits every time."
     )
+    checkpoint_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=5.0, description="Seconds of training from one checkpoint to the next, at least."
+    )
     jit_compile: Literal["auto"] | bool = Field(default="auto", description="Compile the steps with XLA.")
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import shutil
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nnrun.errors import ResourceError, RunError
+from nnrun.errors import RunError
 from nnrun.store import lock
+from nnrun.store.checkpoints import Checkpoints
 from nnrun.store.durable import (
     TEMPORARY,
     append_line,
@@ -28,15 +25,11 @@ from nnrun.store.durable import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 FORMAT = 1
-LEAST_FREE_BYTES = 16 << 20
 MOST_JSON_BYTES = 16 << 20
-KEPT_CHECKPOINTS = 2
-CHECKPOINT = re.compile(r"(\d{6})\.npz")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-LONGEST_SLUG = 60
 
 Status = Literal["finished", "running", "interrupted"]
 
@@ -47,9 +40,11 @@ class Run:
 
     Args:
         path: The directory.
+        sequence: The number of a run that is being made; greater is newer, whatever clocks say.
     """
 
     path: Path
+    sequence: int = field(default=0, compare=False)
 
     @property
     def id(self) -> str:
@@ -65,8 +60,8 @@ class Run:
         return self.path / "tensorflow.log"
 
     @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.path / "checkpoints")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -75,12 +70,12 @@ class Run:
         Raises:
             RunInUseError: Another process is.
         """
-        for folder in (self.path, self.checkpoints):
+        for folder in (self.path, self.checkpoints.folder):
             if folder.is_symlink():
                 raise RunError(f"{folder} is a symbolic link; nnrun writes only inside the run itself")
         with lock.hold(self.path / "lock"):
             self._cut_torn_row()
-            for folder in (self.path, self.checkpoints):
+            for folder in (self.path, self.checkpoints.folder):
                 for leftover in folder.glob(f"{TEMPORARY}*"):
                     disk.remove(leftover)
             yield
@@ -104,7 +99,7 @@ class Run:
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Write ``run.json``: everything that was known before the first step."""
-        write_json(self.path / "run.json", {"format": FORMAT, **facts})
+        write_json(self.path / "run.json", {"format": FORMAT, "sequence": self.sequence, **facts})
 
     def facts(self) -> dict[str, Any]:
         """What stands in ``run.json``.
@@ -143,6 +138,69 @@ class Run:
                 raise RunError(f"{path}:{number} is damaged") from None
         return rows
 
+    def sync_rows(self) -> None:
+        """Make the rows safe from a power cut, before a checkpoint counts on them."""
+        path = self.path / "metrics.jsonl"
+        if path.is_file():
+            with explained(path), disk.open_append(path) as file:
+                disk.sync(file)
+
+    def cut_rows(self, count: int) -> list[dict[str, Any]]:
+        """Keep the first rows only: those of the checkpoint from which the training goes on.
+
+        Returns:
+            The rows that are left.
+
+        Raises:
+            RunError: There are fewer.
+        """
+        rows = self.rows()
+        if len(rows) < count:
+            raise RunError(
+                f"{self.path / 'metrics.jsonl'} has {len(rows)} epochs, its checkpoint is {count} epochs old; "
+                "put the file back as it was"
+            )
+        if len(rows) > count:
+            path = self.path / "metrics.jsonl"
+            kept = path.read_bytes().split(b"\n")[:count]
+            write_bytes(path, b"".join(line + b"\n" for line in kept))
+        return rows[:count]
+
+    def append_resume(self, facts: Mapping[str, Any]) -> None:
+        """Record in ``resumes.jsonl`` that the training went on, from where and with what."""
+        append_line(self.path / "resumes.jsonl", json.dumps(finite(dict(facts)), ensure_ascii=False))
+
+    def resumes(self) -> list[dict[str, Any]]:
+        """What :meth:`append_resume` recorded; a line that a crash cut short is left out."""
+        path = self.path / "resumes.jsonl"
+        if not path.is_file() or path.is_symlink():
+            return []
+        found = []
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            with contextlib.suppress(ValueError, RecursionError):
+                found.append(json.loads(line))
+        return [value for value in found if isinstance(value, dict)]
+
+    def write_divergence(self, facts: Mapping[str, Any]) -> None:
+        """Write ``diverged.json``: where the training was lost."""
+        write_json(self.path / "diverged.json", dict(facts))
+
+    def divergence(self) -> dict[str, Any] | None:
+        """What stands in ``diverged.json``; None where the training was not lost."""
+        path = self.path / "diverged.json"
+        return _read_json(path) if path.is_file() else None
+
+    def remove_divergence(self) -> None:
+        """Forget that the training was lost: it goes on with another learning rate."""
+        with explained(self.path / "diverged.json"):
+            disk.remove(self.path / "diverged.json")
+
+    def remove_result(self) -> None:
+        """Make a finished run an unfinished one, which goes on."""
+        with explained(self.path / "result.json"):
+            disk.remove(self.path / "result.json")
+            disk.sync_folder(self.path)
+
     def _cut_torn_row(self) -> None:
         """Remove what a crash left of a row, so that the next one begins on a line of its own."""
         path = self.path / "metrics.jsonl"
@@ -171,58 +229,6 @@ class Run:
         write_json(folder / name, dict(value))
         return folder / name
 
-    def write_checkpoint(
-        self, sequence: int, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> None:
-        """Write a checkpoint; only then remove all but the two newest.
-
-        Args:
-            sequence: Its number; greater is newer, whatever clocks say.
-            header: Where the training stands.
-            arrays: Every variable.
-        """
-        from nnrun.store.archive import write_archive
-
-        newest = self.checkpoints / f"{sequence:06d}.npz"
-        write_archive(newest, header, arrays)
-        for old in [path for path in self.checkpoint_paths() if path != newest][KEPT_CHECKPOINTS - 1 :]:
-            with explained(old):
-                disk.remove(old)
-
-    def checkpoint_paths(self) -> list[Path]:
-        """The checkpoints, newest first by their numbers."""
-        found = [path for path in self.checkpoints.glob("*.npz") if CHECKPOINT.fullmatch(path.name)]
-        return sorted((path for path in found if not path.is_symlink()), reverse=True)
-
-    def write_best(self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write the model that counts, without the optimizer."""
-        from nnrun.store.archive import write_archive
-
-        write_archive(self.checkpoints / "best.npz", header, arrays)
-
-    def read_best(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """The model that counts: the best one, or else that of the newest checkpoint that is whole.
-
-        Raises:
-            RunError: There is none.
-        """
-        from nnrun.store.archive import read_archive
-
-        best = self.checkpoints / "best.npz"
-        damaged: RunError | None = None
-        for path in ([best] if best.is_file() and not best.is_symlink() else []) + self.checkpoint_paths():
-            try:
-                header, arrays = read_archive(path)
-            except RunError as error:
-                if path == best:
-                    raise  # another one would give other scores under the same name
-                damaged = damaged or error
-                continue
-            return {"weights": "last", **header}, arrays
-        raise damaged or RunError(
-            f"{self.id} holds no weights yet: it was stopped before its first checkpoint"
-        )
-
     def write_model(self, save: Callable[[Path], None]) -> None:
         """Replace ``model.keras`` by what ``save`` writes.
 
@@ -239,100 +245,6 @@ class Run:
                 disk.sync_folder(self.path)
             finally:
                 disk.remove(temporary)
-
-
-def runs_directory(option: Path | None) -> Path:
-    """Where runs are kept: the option, else ``$NNRUN_RUNS_DIR``, else ``runs`` here."""
-    return option or Path(os.environ.get("NNRUN_RUNS_DIR") or "runs")
-
-
-def probe_directory(runs: Path) -> None:
-    """Make sure that runs can be written, before anything that takes long.
-
-    Raises:
-        ResourceError: They cannot be, or the disk is full.
-    """
-    with explained(runs):
-        runs.mkdir(parents=True, exist_ok=True)
-        probe = runs / f"{TEMPORARY}probe-{os.getpid()}"
-        write_bytes(probe, b"probe")
-        disk.remove(probe)
-        free = shutil.disk_usage(runs).free
-    if free < LEAST_FREE_BYTES:
-        raise ResourceError(
-            f"{runs} has {free / 1e6:.0f} MB free; a run needs at least {LEAST_FREE_BYTES >> 20} MiB"
-        )
-
-
-def create_run(runs: Path, name: str, *, now: datetime) -> Run:
-    """Claim a new directory: making it is the claim, so two runs of the same second are two.
-
-    Args:
-        runs: Where runs are kept.
-        name: The experiment's name.
-        now: For the directory's name.
-    """
-    stem = f"{slug(name)}-{now:%Y%m%d-%H%M%S}"
-    with explained(runs):
-        runs.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            path = runs / (stem if number == 1 else f"{stem}-{number}")
-            try:
-                path.mkdir()
-            except FileExistsError:
-                number += 1
-                continue
-            (path / "checkpoints").mkdir()
-            return Run(path)
-
-
-def slug(name: str) -> str:
-    """A name as it may stand in a path: a-z, 0-9, dot, underscore and hyphen, at most 60 of them."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    kept = re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")[:LONGEST_SLUG].rstrip("-._")
-    reserved = re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", kept)
-    return f"run-{kept}" if reserved else kept or "run"
-
-
-def list_runs(runs: Path) -> list[Run]:
-    """All runs, oldest first: by the time in their names, then by the number behind it."""
-    if not runs.is_dir():
-        return []
-    found = [Run(path) for path in runs.iterdir() if not path.is_symlink() and (path / "run.json").is_file()]
-    return sorted(found, key=_age)
-
-
-def _age(run: Run) -> tuple[str, int, str]:
-    stamp = re.search(r"-(\d{8}-\d{6})(?:-(\d+))?$", run.id)
-    return (stamp[1], int(stamp[2] or 1), run.id) if stamp else ("", 0, run.id)
-
-
-def find_run(reference: str, runs: Path) -> Run:
-    """Find a run by its path, its id, a beginning that only it has, or ``latest``.
-
-    Raises:
-        RunError: There is none, or there are several.
-    """
-    for candidate in (Path(reference), *([runs / reference] if NAME.fullmatch(reference) else [])):
-        with contextlib.suppress(OSError, ValueError):  # too long, or not a name at all
-            if (candidate / "run.json").is_file():
-                return Run(candidate)
-    known = list_runs(runs)
-    if reference == "latest" and known:
-        return known[-1]
-    matches = [run for run in known if run.id.startswith(reference)] if NAME.fullmatch(reference) else []
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        listed = ", ".join(run.id for run in matches[-5:])
-        raise RunError(f"{len(matches)} runs begin with {reference!r}: {listed}; write more of the id")
-    where = (
-        f"the newest in {runs} is {known[-1].id}"
-        if known
-        else f"there are none in {runs}; train one, or name another place with --runs-dir"
-    )
-    raise RunError(f"no run {reference!r}; {where}")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

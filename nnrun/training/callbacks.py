@@ -7,9 +7,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 from nnrun.errors import Place, Problem, SpecError
+from nnrun.keras_backend import load_keras
 from nnrun.model.parts import make_part
 from nnrun.spec import catalog
 from nnrun.spec.schema import Choice
+from nnrun.store.durable import write_bytes
 from nnrun.training.feed import output_names
 
 WRITTEN = ("filepath", "filename", "log_dir")
@@ -61,6 +63,23 @@ def make_callbacks(
     if problems:
         raise SpecError(problems)
     return made
+
+
+def continue_files(callbacks: Sequence[Any], rows: int) -> None:
+    """Let callbacks that write a line an epoch go on after the epochs from which a training goes on.
+
+    Args:
+        callbacks: Before their ``on_train_begin``.
+        rows: The number of these epochs.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, load_keras().callbacks.CSVLogger):
+            continue
+        path = Path(callback.filename)
+        callback.append = True
+        if path.is_file() and not path.is_symlink():
+            lines = path.read_bytes().splitlines(keepends=True)
+            write_bytes(path, b"".join(lines[: rows + 1] if rows else []))  # with the names of the columns
 
 
 def check_monitor(model: Any, monitor: str, place: Callable[..., Place | None]) -> None:

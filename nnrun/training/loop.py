@@ -102,6 +102,10 @@ class Training:
         callbacks: Keras callbacks.
         listener: Is told how it goes.
         interrupted: True as soon as the training should stop after the steps that are under way.
+        position: Where to begin; it moves with the training.
+        restore: Sets variables and callbacks to what they were at that position; called after the callbacks'
+            ``on_train_begin``, which resets them.
+        chunk: Steps between two looks at Python; None: by their pace.
     """
 
     model: Any
@@ -113,6 +117,8 @@ class Training:
     listener: Listener
     interrupted: Callable[[], bool] = lambda: False
     position: Position = field(default_factory=Position)
+    restore: Callable[[], None] = lambda: None
+    chunk: int | None = None
 
     def run(self) -> Ending:
         """Train to the end, or until a callback or a signal stops it.
@@ -136,6 +142,7 @@ class Training:
         steps = self.engine.training(self.train)
         self.model.stop_training = False
         hooks.on_train_begin()
+        self.restore()
         logs: dict[str, float] = {}
         while self.position.epoch < self.plan.epochs and not self.model.stop_training:
             finished = self._epoch(steps)
@@ -152,8 +159,10 @@ class Training:
         """One epoch; None when a signal cut it short."""
         started = time.perf_counter()
         epoch = self.position.epoch
-        self.model.reset_metrics()
-        self._hooks.on_epoch_begin(epoch)
+        if self.position.step == 0:
+            self.model.reset_metrics()
+            self._hooks.on_epoch_begin(epoch)
+        begun = self.position.step
         if not self._steps_of_epoch(steps):
             return None
         logs = self.engine.metrics()
@@ -168,7 +177,7 @@ class Training:
         row = {
             "epoch": epoch + 1,
             "seconds": round(time.perf_counter() - started, 6),
-            "examples_per_second": round(self.train.count / trained, 1),
+            "examples_per_second": round((self.train.count - begun * self.plan.batch_size) / trained, 1),
             "learning_rate": rate,
         }
         self.listener.on_epoch(
@@ -182,10 +191,11 @@ class Training:
         order = example_order(self.train.count, seed=plan.seed, epoch=position.epoch, shuffle=plan.shuffle)
         matrices = index_matrix(order, plan.batch_size, least=self.engine.replicas)
         total = sum(len(matrix) for matrix in matrices)
-        done = 0
+        begin, done = position.step, 0
         for matrix in matrices:
             table = load_tensorflow().constant(matrix)
-            first = 0
+            first = min(max(begin - done, 0), len(matrix))
+            done += first
             while first < len(matrix):
                 if self.interrupted():
                     return False
@@ -214,6 +224,8 @@ class Training:
         self._chunk = max(1, min(wanted, 8 * count))
 
     def _chunk_size(self) -> int:
+        if self.chunk:
+            return self.chunk
         return HOOKED_STEPS if self._has_batch_hooks else self._chunk or HOOKED_STEPS
 
     def _validate(self, validation: Feed) -> dict[str, float]:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +21,19 @@ from nnrun import __version__
 from nnrun.data.load import Data
 from nnrun.spec.schema import Spec
 from nnrun.store.run import Run
-from nnrun.training.checkpoint import assign_model, callback_states, model_arrays, training_arrays
+from nnrun.training.checkpoint import (
+    assign_model,
+    callback_states,
+    encode,
+    model_arrays,
+    random_states,
+    training_arrays,
+)
 from nnrun.training.devices import Devices
 from nnrun.training.loop import Ending, Listener, Position, Row
 
-CHECKPOINT_SECONDS = 5.0
-"""An epoch can take two milliseconds and a durable write twenty: this is how often one is made, at most."""
+SHARE = 40
+"""A checkpoint is followed by at least so many times its own duration of training: it costs a fortieth at most."""
 
 
 @dataclass
@@ -38,32 +45,52 @@ class Recorder:
         model: The model that is trained.
         callbacks: Its Keras callbacks, whose memory is part of a checkpoint.
         listener: Is told what the recorder is told.
+        interval: Seconds from one checkpoint to the next, at least.
+        position: Where the training stands; it moves with the training.
+        rows: The epochs so far.
+        best: The arrays of the best epoch so far.
+        earlier: Seconds of training before this process.
+        is_finite: Whether all weights are finite; a state that is lost is never written.
     """
 
     run: Run
     model: Any
     callbacks: list[Any]
     listener: Listener
+    interval: float
+    position: Position = field(default_factory=Position)
     rows: list[Row] = field(default_factory=list)
     best: dict[str, NDArray[Any]] | None = None
-    position: Position = field(default_factory=Position)
-    _written: float = field(default_factory=time.monotonic)
-    _sequence: int = 0
+    earlier: float = 0.0
+    is_finite: Callable[[], bool] = lambda: True
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._written = time.monotonic()
+        self._took = 0.0
+        self._sequence = self.run.checkpoints.next_sequence()
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has been trained, in this process and before."""
+        return self.earlier + time.monotonic() - self.started
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
+        if done < total and self._is_due():
+            self._checkpoint()
         self.listener.on_steps(epoch, done, total)
 
     def on_epoch(self, row: Row, position: Position) -> None:
         self.rows.append(row)
         self.run.append_row(row)
         if position.best_epoch == row["epoch"]:
-            self.best = model_arrays(self.model)
-        if time.monotonic() - self._written > CHECKPOINT_SECONDS:
-            self._checkpoint(position)
+            self.best = model_arrays(self.model, "best")
+        if self._is_due():
+            self._checkpoint()
         self.listener.on_epoch(row, position)
 
     def on_stop(self, position: Position) -> None:
-        self._checkpoint(position)
+        self._checkpoint()
 
     def keep(self, *, best: bool) -> dict[str, Any]:
         """Leave the model that counts: the best epoch's, or the last one's where nothing was validated.
@@ -73,30 +100,54 @@ class Recorder:
         """
         chosen = best and self.best is not None
         if chosen and self.best is not None:
-            assign_model(self.model, self.best, "the best epoch's weights")
+            arrays = {name.replace("best/", "model/", 1): array for name, array in self.best.items()}
+            assign_model(self.model, arrays, "the best epoch's weights")
         kept = {
             "weights": "best" if chosen else "last",
             "epoch": self.position.best_epoch if chosen else self.position.epoch,
         }
-        self.run.write_best(kept, model_arrays(self.model))
+        self.run.checkpoints.write_best(kept, model_arrays(self.model))
         self.run.write_model(self.model.save)
         return kept
 
-    def _checkpoint(self, position: Position) -> None:
-        self.position = position
-        self._sequence += 1
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._written >= max(self.interval, SHARE * self._took)
+
+    def _checkpoint(self) -> None:
+        """Write everything from which the training can go on; nothing where the weights are lost."""
+        began = time.monotonic()
+        if not self.is_finite():
+            return
+        self.write(self.position, training_arrays(self.model), self.callbacks)
+        self._written = time.monotonic()
+        self._took = self._written - began
+
+    def write(self, position: Position, variables: dict[str, NDArray[Any]], callbacks: list[Any]) -> None:
+        """Write a checkpoint.
+
+        Args:
+            position: Where the training stood.
+            variables: All variables there.
+            callbacks: As they were there.
+        """
+        states, remembered = callback_states(callbacks)
+        random, generators = random_states()
         header = {
             "epoch": position.epoch,
             "step": position.step,
             "best_epoch": position.best_epoch,
-            "best_value": position.best_value,
-            "rows": len(self.rows),
-            "callbacks": callback_states(self.callbacks),
+            "best_value": encode(position.best_value),
+            "rows": position.epoch,
+            "callbacks": states,
+            "random": random,
+            "stopped": bool(self.model.stop_training),
+            "seconds": round(self.seconds, 3),
         }
-        self.run.write_checkpoint(self._sequence, header, training_arrays(self.model))
-        if self.best is not None:
-            self.run.write_best({"weights": "best", "epoch": position.best_epoch}, self.best)
-        self._written = time.monotonic()
+        self.run.sync_rows()  # first: the checkpoint counts on them
+        self.run.checkpoints.write(
+            self._sequence, header, variables | remembered | generators | (self.best or {})
+        )
+        self._sequence += 1
 
 
 def result_of(

@@ -18,13 +18,15 @@ from nnrun.spec.datasets import (
 )
 from nnrun.spec.schema import Choice
 
+WITHOUT_ARGUMENTS = [name for name in dataset_names() if name != "inline"]
 
-@pytest.mark.parametrize("name", dataset_names())
+
+@pytest.mark.parametrize("name", WITHOUT_ARGUMENTS)
 def test_check_dataset_without_arguments_accepts_every_source(name: str) -> None:
     assert check_dataset(Choice(name)) == []
 
 
-@pytest.mark.parametrize("name", dataset_names())
+@pytest.mark.parametrize("name", WITHOUT_ARGUMENTS)
 def test_check_dataset_with_defaults_written_accepts_every_source(name: str) -> None:
     assert check_dataset(Choice(name, dict(dataset_arguments(name)))) == []
 

@@ -14,7 +14,9 @@ import pytest
 
 from nnrun.errors import ResourceError, RunError
 from nnrun.store import run as store
-from nnrun.store.run import Run, create_run, find_run, list_runs, probe_directory, runs_directory, slug
+from nnrun.store import runs
+from nnrun.store.run import Run
+from nnrun.store.runs import create_run, find_run, list_runs, probe_directory, runs_directory, slug
 
 NOW = datetime(2026, 11, 20, 19, 30, 12)
 
@@ -34,7 +36,7 @@ def test_runs_of_the_same_second_are_numbered(tmp_path: Path) -> None:
 def test_eight_processes_at_once_claim_eight_runs(tmp_path: Path) -> None:
     program = (
         "import sys; from datetime import datetime; from pathlib import Path\n"
-        "from nnrun.store.run import create_run\n"
+        "from nnrun.store.runs import create_run\n"
         "print(*(create_run(Path(sys.argv[1]), 'x', now=datetime(2026, 1, 1)).id for _ in range(20)), sep='\\n')"
     )
     started = [
@@ -114,7 +116,7 @@ def test_status_is_what_is_there(tmp_path: Path) -> None:
 
 def test_taking_the_lock_sweeps_what_a_crash_left(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    for leftover in (run.path / ".tmp-1234-result.json", run.checkpoints / ".tmp-5678-000001.npz"):
+    for leftover in (run.path / ".tmp-1234-result.json", run.checkpoints.folder / ".tmp-5678-000001.npz"):
         leftover.write_text("half")
 
     with run.lock():
@@ -126,32 +128,33 @@ def test_taking_the_lock_sweeps_what_a_crash_left(tmp_path: Path) -> None:
 def test_two_newest_checkpoints_by_number_are_kept(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     for sequence in (9, 10, 11):
-        run.write_checkpoint(sequence, {"epoch": sequence}, {"a": np.zeros(2)})
-    run.write_best({"weights": "best", "epoch": 9}, {"a": np.ones(2)})
+        run.checkpoints.write(sequence, {"epoch": sequence}, {"a": np.zeros(2)})
+    run.checkpoints.write_best({"weights": "best", "epoch": 9}, {"a": np.ones(2)})
 
-    assert [path.name for path in run.checkpoint_paths()] == ["000011.npz", "000010.npz"]
-    header, arrays = run.read_best()
-    assert header == {"weights": "best", "epoch": 9}
+    assert [path.name for path in run.checkpoints.paths()] == ["000011.npz", "000010.npz"]
+    header, arrays = run.checkpoints.read_model()
+    assert (header["weights"], header["epoch"]) == ("best", 9)
     assert arrays["a"].tolist() == [1, 1]
 
 
 def test_without_a_best_model_the_newest_checkpoint_counts(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    with pytest.raises(RunError, match="holds no weights yet"):
-        run.read_best()
-    run.write_checkpoint(4, {"epoch": 7}, {"a": np.zeros(2)})
+    with pytest.raises(RunError, match="was stopped before its first checkpoint"):
+        run.checkpoints.read_model()
+    run.checkpoints.write(4, {"epoch": 7}, {"a": np.zeros(2)})
 
-    assert run.read_best()[0] == {"weights": "last", "epoch": 7}
+    header, _ = run.checkpoints.read_model()
+    assert (header["weights"], header["epoch"]) == ("last", 7)
 
 
 def test_checkpoint_that_is_a_symbolic_link_is_not_read(tmp_path: Path) -> None:
     run, other = make_run(tmp_path), make_run(tmp_path, "other")
-    other.write_checkpoint(1, {}, {"a": np.zeros(2)})
-    (run.checkpoints / "000001.npz").symlink_to(other.checkpoints / "000001.npz")
-    (run.checkpoints / "best.npz").symlink_to(other.checkpoints / "000001.npz")
+    other.checkpoints.write(1, {}, {"a": np.zeros(2)})
+    (run.checkpoints.folder / "000001.npz").symlink_to(other.checkpoints.folder / "000001.npz")
+    run.checkpoints.best.symlink_to(other.checkpoints.folder / "000001.npz")
 
-    with pytest.raises(RunError, match="holds no weights yet"):
-        run.read_best()
+    with pytest.raises(RunError, match="was stopped before its first checkpoint"):
+        run.checkpoints.read_model()
 
 
 def test_model_that_cannot_be_saved_leaves_the_old_one(tmp_path: Path) -> None:
@@ -240,7 +243,7 @@ def test_probe_makes_the_folder_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_probe_of_a_full_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(runs, "LEAST_FREE_BYTES", 1 << 60)
 
     with pytest.raises(ResourceError, match="MB free; a run needs at least"):
         probe_directory(tmp_path)
@@ -249,7 +252,11 @@ def test_probe_of_a_full_disk_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_run_is_readable_without_nnrun(tmp_path: Path) -> None:
     run = make_run(tmp_path)
 
-    assert json.loads((run.path / "run.json").read_text()) == {"format": 1, "name": "mnist"}
+    assert json.loads((run.path / "run.json").read_text()) == {
+        "format": 1,
+        "sequence": 1,
+        "name": "mnist",
+    }
 
 
 def test_row_after_a_crash_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
@@ -266,9 +273,9 @@ def test_row_after_a_crash_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
 
 def test_checkpoints_that_are_a_symbolic_link_are_not_written_through(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    run.checkpoints.rmdir()
+    run.checkpoints.folder.rmdir()
     (tmp_path / "outside").mkdir()
-    run.checkpoints.symlink_to(tmp_path / "outside")
+    run.checkpoints.folder.symlink_to(tmp_path / "outside")
 
     with pytest.raises(RunError, match="checkpoints is a symbolic link"), run.lock():
         pass
@@ -286,22 +293,22 @@ def test_facts_are_not_read_through_a_symbolic_link(tmp_path: Path) -> None:
 def test_damaged_newest_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     for sequence in (1, 2):
-        run.write_checkpoint(sequence, {"epoch": sequence}, {"a": np.full(2, sequence)})
-    newest = run.checkpoint_paths()[0]
+        run.checkpoints.write(sequence, {"epoch": sequence}, {"a": np.full(2, sequence)})
+    newest = run.checkpoints.paths()[0]
     newest.write_bytes(newest.read_bytes()[:-30])
 
-    assert run.read_best()[0] == {"weights": "last", "epoch": 1}
-    run.checkpoint_paths()[1].write_bytes(b"")
+    assert run.checkpoints.read_model()[0]["epoch"] == 1
+    run.checkpoints.paths()[1].write_bytes(b"")
     with pytest.raises(RunError, match=r"000002\.npz is damaged"):
-        run.read_best()
+        run.checkpoints.read_model()
 
 
 def test_checkpoint_just_written_is_never_pruned(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     for sequence in (5, 6, 1):
-        run.write_checkpoint(sequence, {}, {"a": np.zeros(2)})
+        run.checkpoints.write(sequence, {}, {"a": np.zeros(2)})
 
-    assert [path.name for path in run.checkpoint_paths()] == ["000006.npz", "000001.npz"]
+    assert [path.name for path in run.checkpoints.paths()] == ["000006.npz", "000001.npz"]
 
 
 def test_very_long_reference_finds_nothing(tmp_path: Path) -> None:

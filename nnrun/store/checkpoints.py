@@ -1,0 +1,143 @@
+"""The checkpoints of a run: numbered files, the two newest and the best, each complete or absent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnrun.errors import RunError
+from nnrun.store.durable import disk, explained
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KEPT = 2
+FILE = re.compile(r"(\d{6,12})\.npz")
+BEST_GROUP = "best/"
+"""Begins the names of the best epoch's arrays in a checkpoint; ``model/`` begins those of the newest step."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was read whole.
+
+    Args:
+        path: Where it is.
+        header: Where the training stood, and what callbacks remember.
+        arrays: Every variable.
+        damaged: What was wrong with newer ones that were passed over.
+    """
+
+    path: Path
+    header: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    damaged: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The folder of a run's checkpoints.
+
+    Args:
+        folder: ``checkpoints/`` in the run.
+    """
+
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        """The file of the model that counts."""
+        return self.folder / "best.npz"
+
+    def paths(self) -> list[Path]:
+        """The checkpoints, newest first: by their numbers, whatever clocks say."""
+        found = [path for path in self.folder.glob("*.npz") if FILE.fullmatch(path.name)]
+        return sorted((path for path in found if not path.is_symlink()), key=_sequence, reverse=True)
+
+    def next_sequence(self) -> int:
+        """A number that no checkpoint had yet, damaged ones included."""
+        newest = self.paths()[:1]
+        return _sequence(newest[0]) + 1 if newest else 1
+
+    def write(self, sequence: int, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write a checkpoint; only when it is safe remove all but the two newest.
+
+        Args:
+            sequence: Its number; greater is newer.
+            header: Where the training stands.
+            arrays: Every variable.
+        """
+        from nnrun.store.archive import write_archive
+
+        newest = self.folder / f"{sequence:06d}.npz"
+        write_archive(newest, {"sequence": sequence, **header}, arrays)
+        for old in [path for path in self.paths() if path != newest][KEPT - 1 :]:
+            with explained(old):
+                disk.remove(old)
+
+    def newest(self) -> Checkpoint:
+        """The newest checkpoint that is whole.
+
+        Raises:
+            RunError: There is none.
+        """
+        from nnrun.store.archive import read_archive
+
+        damaged: list[str] = []
+        for path in self.paths():
+            try:
+                header, arrays = read_archive(path)
+            except RunError as error:
+                damaged.append(str(error))
+                continue
+            return Checkpoint(path, header, arrays, damaged)
+        if damaged:
+            raise RunError(f"no checkpoint is whole: {'; '.join(damaged)}")
+        raise RunError(f"{self.folder.parent.name} was stopped before its first checkpoint; train it again")
+
+    def write_best(self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write the model that counts, without the optimizer."""
+        from nnrun.store.archive import write_archive
+
+        newest = self.paths()[:1]
+        sequence = _sequence(newest[0]) if newest else 0
+        write_archive(self.best, {"sequence": sequence, **header}, arrays)
+
+    def read_model(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """The model that counts, with where it comes from: ``{"weights": "best", "epoch": 7}``.
+
+        It is the kept one; where the training went on since and was cut short, the best of the newest checkpoint.
+
+        Raises:
+            RunError: There is none, or the kept one is damaged: another would give other scores under its name.
+        """
+        from nnrun.store.archive import read_archive
+
+        kept: tuple[dict[str, Any], dict[str, NDArray[Any]]] | None = None
+        if self.best.is_file() and not self.best.is_symlink():
+            kept = read_archive(self.best)
+            newest = self.paths()[:1]
+            if not newest or _sequence(newest[0]) <= kept[0].get("sequence", 0):
+                return kept
+        try:
+            found = self.newest()
+        except RunError:
+            if kept:
+                return kept
+            raise
+        best = {
+            f"model/{name.removeprefix(BEST_GROUP)}": array
+            for name, array in found.arrays.items()
+            if name.startswith(BEST_GROUP)
+        }
+        header = {**found.header, "weights": "last"}
+        if best:
+            header |= {"weights": "best", "epoch": found.header["best_epoch"]}
+        return header, best or found.arrays
+
+
+def _sequence(path: Path) -> int:
+    return int(path.stem)

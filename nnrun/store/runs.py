@@ -1,0 +1,138 @@
+"""The directory of all runs: making, listing and finding them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import unicodedata
+from datetime import datetime
+from pathlib import Path
+
+from nnrun.errors import ResourceError, RunError
+from nnrun.store.durable import TEMPORARY, disk, explained, write_bytes, write_text
+from nnrun.store.run import NAME, Run
+
+LEAST_FREE_BYTES = 16 << 20
+LONGEST_SLUG = 60
+COUNTER_PATIENCE_SECONDS = 30.0
+"""How long to wait for others who are making runs; each takes milliseconds."""
+
+
+def runs_directory(option: Path | None) -> Path:
+    """Where runs are kept: the option, else ``$NNRUN_RUNS_DIR``, else ``runs`` here."""
+    return option or Path(os.environ.get("NNRUN_RUNS_DIR") or "runs")
+
+
+def probe_directory(runs: Path) -> None:
+    """Make sure that runs can be written, before anything that takes long.
+
+    Raises:
+        ResourceError: They cannot be, or the disk is full.
+    """
+    with explained(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        probe = runs / f"{TEMPORARY}probe-{os.getpid()}"
+        write_bytes(probe, b"probe")
+        disk.remove(probe)
+        free = shutil.disk_usage(runs).free
+    if free < LEAST_FREE_BYTES:
+        raise ResourceError(
+            f"{runs} has {free / 1e6:.0f} MB free; a run needs at least {LEAST_FREE_BYTES >> 20} MiB"
+        )
+
+
+def create_run(runs: Path, name: str, *, now: datetime) -> Run:
+    """Claim a new directory: making it is the claim, so two runs of the same second are two.
+
+    Args:
+        runs: Where runs are kept.
+        name: The experiment's name.
+        now: For the directory's name.
+    """
+    stem = f"{slug(name)}-{now:%Y%m%d-%H%M%S}"
+    with explained(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            path = runs / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            (path / "checkpoints").mkdir()
+            return Run(path, _next_sequence(runs))
+
+
+def _next_sequence(runs: Path) -> int:
+    """The number of a new run: runs are ordered by it, because a clock can be set back.
+
+    It is counted in ``runs/.sequence``; where that is lost, it goes on from the greatest number of all runs.
+    """
+    from filelock import FileLock
+
+    counter = runs / ".sequence"
+    with explained(counter), FileLock(runs / ".sequence.lock", timeout=COUNTER_PATIENCE_SECONDS):
+        try:
+            last = int(counter.read_text("ascii"))
+        except (OSError, ValueError):
+            last = max((_sequence(run) for run in _found(runs)), default=0)
+        write_text(counter, f"{last + 1}\n")
+        return last + 1
+
+
+def slug(name: str) -> str:
+    """A name as it may stand in a path: a-z, 0-9, dot, underscore and hyphen, at most 60 of them."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    kept = re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")[:LONGEST_SLUG].rstrip("-._")
+    reserved = re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", kept)
+    return f"run-{kept}" if reserved else kept or "run"
+
+
+def list_runs(runs: Path) -> list[Run]:
+    """All runs, oldest first: by the number that each got when it was made, never by a clock."""
+    return sorted(_found(runs), key=lambda run: (_sequence(run), run.id))
+
+
+def _found(runs: Path) -> list[Run]:
+    if not runs.is_dir():
+        return []
+    return [Run(path) for path in runs.iterdir() if not path.is_symlink() and (path / "run.json").is_file()]
+
+
+def _sequence(run: Run) -> int:
+    """A run's number; 0 where it cannot be read."""
+    try:
+        number = run.facts().get("sequence")
+    except RunError:
+        return 0
+    return number if isinstance(number, int) else 0
+
+
+def find_run(reference: str, runs: Path) -> Run:
+    """Find a run by its path, its id, a beginning that only it has, or ``latest``.
+
+    Raises:
+        RunError: There is none, or there are several.
+    """
+    for candidate in (Path(reference), *([runs / reference] if NAME.fullmatch(reference) else [])):
+        with contextlib.suppress(OSError, ValueError):  # too long, or not a name at all
+            if (candidate / "run.json").is_file():
+                return Run(candidate)
+    known = list_runs(runs)
+    if reference == "latest" and known:
+        return known[-1]
+    matches = [run for run in known if run.id.startswith(reference)] if NAME.fullmatch(reference) else []
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        listed = ", ".join(run.id for run in matches[-5:])
+        raise RunError(f"{len(matches)} runs begin with {reference!r}: {listed}; write more of the id")
+    where = (
+        f"the newest in {runs} is {known[-1].id}"
+        if known
+        else f"there are none in {runs}; train one, or name another place with --runs-dir"
+    )
+    raise RunError(f"no run {reference!r}; {where}")

@@ -1,0 +1,157 @@
+"""From a specification to a compiled model with its data on the device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from nnrun.data.load import Data, Examples, load_data
+from nnrun.errors import DataError, Problem, SpecError
+from nnrun.keras_backend import load_tensorflow, start_session
+from nnrun.model.build import InputShape, build_model
+from nnrun.model.compile import check_output, compile_model
+from nnrun.spec.load import Loaded
+from nnrun.spec.names import did_you_mean
+from nnrun.spec.schema import Spec
+from nnrun.spec.source import path_text
+from nnrun.training.devices import Devices, choose_jit, prepare_devices
+from nnrun.training.engine import Engine
+from nnrun.training.feed import Feed, class_weights, make_feed, target_forms
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass
+class Prepared:
+    """A specification turned into a compiled model with its data on the device."""
+
+    loaded: Loaded
+    data: Data
+    model: Any
+    engine: Engine
+    devices: Devices
+    feeds: dict[str, Feed] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Spec:
+        return self.loaded.spec
+
+    def feed(self, part: Part) -> Feed:
+        """The examples of a part on the device, put there once."""
+        if part not in self.feeds:
+            self.feeds[part] = self._make_feed(self.examples(part))
+        return self.feeds[part]
+
+    def examples(self, part: Part) -> Examples:
+        """The examples of a part.
+
+        Raises:
+            DataError: The data has no such part.
+        """
+        examples: Examples | None = getattr(self.data, part)
+        if examples is None:
+            hint = "; set training.validation_split and train again" if part == "validation" else ""
+            raise DataError(f"{self.data.name} has no {part} examples{hint}")
+        return examples
+
+    def training_feed(self) -> Feed:
+        """The training examples with the weights of their classes.
+
+        Raises:
+            SpecError: A weight is given for a class that the data does not have.
+        """
+        feed, weights = self.feed("train"), self.spec.training.class_weight
+        if weights is None:
+            return feed
+        try:
+            counted = class_weights(self.data.train.y, weights, self.data.class_names)
+        except KeyError as error:
+            name = str(error.args[0])
+            near = did_you_mean(name, self.data.class_names or ()) or f"; there are {self.data.facts.classes}"
+            path = ("training", "class_weight", name)
+            message = f"{self.data.name} has no class '{name}'{near}"
+            raise SpecError([Problem(message, path_text(path), self.loaded.place(*path))]) from None
+        return replace(feed, weights=load_tensorflow().constant(counted))
+
+    def _make_feed(self, examples: Examples) -> Feed:
+        facts, spec = self.data.facts, self.spec
+        forms = target_forms(self.model, spec.data.target, spec.training.loss, facts.classes)
+        return make_feed(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
+
+
+def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool = True) -> Prepared:
+    """Load the data, build and compile the model.
+
+    Args:
+        loaded: The specification.
+        notify: Is told what takes long.
+        pretrained: Whether ready networks read their file of weights.
+
+    Raises:
+        DataError: The data cannot be had.
+        SpecError: A layer's shape does not fit, or Keras refuses a value.
+    """
+    spec = loaded.spec
+    data = load_data(
+        spec.data, seed=spec.seed, validation_split=spec.training.validation_split, notify=notify
+    )
+    devices, strategy = prepare_devices(spec.runtime)
+    start_session(spec.seed)
+    with strategy.scope():
+        shapes = input_shapes(data.train, data.facts.divisor)
+        model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
+        if spec.data.target == "labels":
+            check_output(model, data.train.y.shape[1:], loaded.model, loaded.place)
+        steps = math.ceil(len(data.train) / spec.training.batch_size) * spec.training.epochs
+        jit = choose_jit(spec.runtime, model, devices, steps)
+        compile_model(model, spec.training, jit_compile=jit, place=loaded.place)
+    prepared = Prepared(loaded, data, model, Engine(model, strategy), devices)
+    try:
+        prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
+    except Exception as error:
+        raise find_misfit(prepared) or error from error
+    return prepared
+
+
+def find_misfit(prepared: Prepared) -> SpecError | None:
+    """Which of loss and metrics cannot take the model's output and the targets; None where each alone can."""
+    training, place = prepared.spec.training, prepared.loaded.place
+    candidates: list[tuple[tuple[str | int, ...], Any]] = [(("training", "loss"), [])]
+    by_output = training.metrics if isinstance(training.metrics, dict) else {"": training.metrics}
+    for output, choices in by_output.items():
+        path: tuple[str | int, ...] = ("training", "metrics", *([output] if output else []))
+        candidates += [
+            ((*path, index), {output: [choice]} if output else [choice])
+            for index, choice in enumerate(choices)
+        ]
+    problems = []
+    for path, metrics in candidates:
+        alone = training.model_copy(update={"metrics": metrics})
+        compile_model(prepared.model, alone, jit_compile=False, place=place)
+        try:
+            prepared.engine.build(prepared.feed("train"), training.batch_size)
+        except Exception as error:
+            reason = f"does not fit the model's output and the targets: {' '.join(str(error).split())}"
+            problems.append(Problem(reason, path_text(path), place(*path)))
+    return SpecError(problems, str(prepared.loaded.path)) if problems else None
+
+
+def input_shapes(examples: Examples, divisor: float | None) -> dict[str, InputShape]:
+    """What the model's inputs receive; one unnamed array is called ``input``."""
+    arrays = examples.x if isinstance(examples.x, dict) else {"input": examples.x}
+    return {
+        name: InputShape(
+            array.shape[1:], "int32" if array.dtype.kind in "iu" and divisor is None else "float32"
+        )
+        for name, array in arrays.items()
+    }
+
+
+def resolved_spec(prepared: Prepared) -> Spec:
+    """The specification with what was chosen for ``auto`` written in."""
+    runtime = prepared.spec.runtime.model_copy(
+        update={"jit_compile": bool(prepared.model.jit_compile), "device": prepared.devices.device}
+    )
+    return prepared.spec.model_copy(update={"runtime": runtime})
