@@ -8,13 +8,19 @@ from typing import Annotated
 import typer
 
 from nnrun.cli.app import command
+from nnrun.cli.completion import complete_config, complete_config_or_run
 from nnrun.cli.trainings import Code, Config, Json, Overrides, RunsDir, run_or_config
 from nnrun.errors import SpecError
 
 
 @command(epilog="Example: nnrun validate configs/*.yaml")
 def validate(
-    configs: Annotated[list[Path], typer.Argument(help="Specifications: YAML files.", metavar="CONFIG...")],
+    configs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Specifications: YAML files.", metavar="CONFIG...", autocompletion=complete_config
+        ),
+    ],
     build: Annotated[
         bool, typer.Option("--build", help="Also build the model, to check the shapes.")
     ] = False,
@@ -77,7 +83,12 @@ def config(
 
 @command(epilog="Example: nnrun summary configs/mnist.yaml")
 def summary(
-    config: Annotated[str, typer.Argument(help="A specification or a run.", metavar="CONFIG|RUN")],
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="A specification or a run.", metavar="CONFIG|RUN", autocompletion=complete_config_or_run
+        ),
+    ],
     overrides: Overrides = None,
     code: Code = None,
     runs_dir: RunsDir = None,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nnrun.cli.app import command
+from nnrun.cli.completion import complete_config, complete_override, complete_run
+from nnrun.errors import ChangedError
 
 if TYPE_CHECKING:
     from nnrun.experiment import Display
@@ -19,7 +21,13 @@ if TYPE_CHECKING:
     from nnrun.training.predictions import Predictions
 
 Config = Annotated[
-    Path, typer.Argument(help="A specification: a YAML file.", metavar="CONFIG", show_default=False)
+    Path,
+    typer.Argument(
+        help="A specification: a YAML file.",
+        metavar="CONFIG",
+        show_default=False,
+        autocompletion=complete_config,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -27,9 +35,15 @@ Overrides = Annotated[
         help="Changes for this time: a.b=VALUE sets, ~a.b removes.",
         metavar="a.b=VALUE",
         show_default=False,
+        autocompletion=complete_override,
     ),
 ]
-RunName = Annotated[str, typer.Argument(help="A run: path, id, unique prefix, or latest.", metavar="RUN")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        help="A run: path, id, unique prefix, or latest.", metavar="RUN", autocompletion=complete_run
+    ),
+]
 RunsDir = Annotated[
     Path | None,
     typer.Option(help="Where runs are kept; default: $NNRUN_RUNS_DIR, or runs.", show_default=False),
@@ -51,6 +65,12 @@ def train(
     config: Config,
     overrides: Overrides = None,
     code: Code = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", help="Go on with this run, which must be of this specification.", metavar="RUN"
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -59,6 +79,9 @@ def train(
 
     Ctrl-C once stops after the steps that are under way and keeps what was learned; twice stops at once.
     """
+    if resume is not None:
+        _resume(resume, overrides, config, code, runs_dir, json=json, quiet=quiet)
+        return
     from nnrun import experiment
 
     stop = StopSignals()
@@ -75,7 +98,9 @@ def train(
         raise typer.Exit(128 + stop.received)
 
 
-@command("Nothing was trained.", epilog="Example: nnrun resume latest, or nnrun resume latest training.epochs=20")
+@command(
+    "Nothing was trained.", epilog="Example: nnrun resume latest, or nnrun resume latest training.epochs=20"
+)
 def resume(
     run: RunName,
     overrides: Overrides = None,
@@ -89,6 +114,46 @@ def resume(
     More epochs may be asked for (training.epochs=20), of a finished run too. What decides the numbers stays as it was.
     """
     _resume(run, overrides, None, code, runs_dir, json=json, quiet=quiet)
+
+
+@command(
+    "Nothing was verified.",
+    name="verify-resume",
+    epilog="Example: nnrun verify-resume configs/digits.yaml training.epochs=3",
+)
+def verify_resume(
+    config: Config,
+    overrides: Overrides = None,
+    kills: Annotated[int, typer.Option(help="How often to kill it.", min=1, max=1000)] = 6,
+    code: Code = None,
+    json: Json = False,
+) -> None:
+    """Prove that a training can be killed anywhere: kill it, resume it, and compare every bit.
+
+    Weights, optimizer, what callbacks remember, metric rows and scores are held against an uninterrupted training.
+    """
+    from nnrun.cli.console import messages, print_json, results
+    from nnrun.verification import verify_resume as cases
+
+    screen = messages()
+    screen.print("training without interruption, to compare with", markup=False)
+    failed = done = 0
+    for case in cases(config, overrides or [], kills=kills, code=code):
+        done += 1
+        failed += bool(case.differences)
+        if json:
+            print_json({"killed": str(case.kill), "differences": case.differences})
+            continue
+        verdict = "every bit is the same"
+        if case.differences:
+            verdict = f"DIFFERS in {len(case.differences)} places, first in {case.differences[0]}"
+        screen.print(f"killed {case.kill}, resumed: {verdict}", markup=False)
+    if not json:
+        results().print(
+            f"{done - failed} of {done} killed and resumed trainings are bit-identical", markup=False
+        )
+    if failed:
+        raise typer.Exit(ChangedError.exit_code)
 
 
 def _resume(

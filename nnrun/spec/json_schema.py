@@ -279,7 +279,7 @@ def _argument(part: Part, argument: Argument, doc: str) -> Json:
     if not branches:
         examples = quoted_words(doc)
         return {**described, "examples": examples} if examples else described
-    if part.kind in IN_BLOCKS and branches != [{"type": "string"}]:
+    if part.kind in IN_BLOCKS and argument.type != "text":
         branches = [*branches, {"$ref": "#/$defs/parameter"}]
     return {**described, **(branches[0] if len(branches) == 1 else {"anyOf": branches})}
 
