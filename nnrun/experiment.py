@@ -17,7 +17,7 @@ from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory
 from nnrun.training.callbacks import check_monitor, continue_files, make_callbacks
 from nnrun.training.checkpoint import assign_model, assign_training, training_arrays
-from nnrun.training.divergence import locate
+from nnrun.training.divergence import Divergence, locate
 from nnrun.training.feed import output_names
 from nnrun.training.loop import Ending, Listener, Plan, Training
 from nnrun.training.predictions import Predictions
@@ -54,6 +54,7 @@ def train(
     code: Path | None = None,
     command: Sequence[str] = (),
     interrupted: Callable[[], bool] = lambda: False,
+    chunk: int | None = None,
 ) -> tuple[Run, Ending]:
     """Train what a specification describes and leave a run directory.
 
@@ -65,6 +66,7 @@ def train(
         code: A Python file whose classes and functions the specification may name.
         command: The command line, for the record.
         interrupted: True as soon as the training should stop.
+        chunk: Steps between two looks at Python; None: by their pace.
 
     Returns:
         The run, and how the training ended. An interrupted run has no result and can be continued.
@@ -98,7 +100,7 @@ def train(
             facts["code"] = {"file": loaded.code.path.name, "sha256": loaded.code.sha256}
         run.write_facts(facts)
         display.on_start(run, facts)
-        return run, run_training(prepared, run, display, interrupted)
+        return run, run_training(prepared, run, display, interrupted, chunk=chunk)
 
 
 def resume(
@@ -135,6 +137,8 @@ def resume(
         changed = changes(reload_spec(run, code).spec, loaded.spec)
         refuse_changes(run, changed)
         resumed = Resumed.find(run)
+        if run.divergence() and not any(one.path == LEARNING_RATE for one in changed):
+            raise DivergedError(explain_repetition(run))
         rate = loaded.spec.training.learning_rate
         if any(one.path == LEARNING_RATE for one in changed) and isinstance(rate, float | int):
             resumed.learning_rate = float(rate)
@@ -198,12 +202,22 @@ def refuse_unclear_monitors(prepared: Prepared) -> None:
     make_callbacks(training.callbacks, Path(), place, prepared.model)
 
 
+def explain_repetition(run: Run) -> str:
+    """Why a training that was lost does not go on as it was."""
+    lost = run.divergence() or {}
+    return (
+        f"{run.id} was lost in epoch {lost.get('epoch', '?')} ({lost.get('seen')}), and the same would happen again; "
+        "give another learning rate, such as training.learning_rate=0.0001"
+    )
+
+
 def run_training(
     prepared: Prepared,
     run: Run,
     display: Display,
     interrupted: Callable[[], bool],
     resumed: Resumed | None = None,
+    chunk: int | None = None,
 ) -> Ending:
     """Train, keep the best model, score it on the test part, write the result."""
     spec, training = prepared.spec, prepared.spec.training
@@ -234,11 +248,12 @@ def run_training(
         interrupted,
         position=recorder.position,
         restore=lambda: resumed.restore(prepared.model, callbacks),
+        chunk=chunk,
     )
     try:
         ending = task.run()
     except DivergedError as error:
-        raise explain_divergence(prepared.loaded, recorder, resumed, str(error)) from None
+        raise explain_divergence(prepared.loaded, run, str(error)) from None
     finally:
         display.on_stop(task.position)
     kept = recorder.keep(best=validation is not None)
@@ -257,36 +272,47 @@ def plan_of(prepared: Prepared) -> Plan:
     return Plan(training.epochs, training.batch_size, prepared.spec.seed, training.shuffle, training.monitor)
 
 
-def explain_divergence(loaded: Loaded, recorder: Recorder, resumed: Resumed, seen: str) -> DivergedError:
-    """Find the step at which a training was lost, and keep the state before it.
+def explain_divergence(loaded: Loaded, run: Run, seen: str) -> DivergedError:
+    """Find the step at which a training was lost, and say how to go on from the checkpoint before it.
 
     Args:
         loaded: The specification.
-        recorder: What wrote the run.
-        resumed: What the training went on from.
+        run: Its run, whose newest checkpoint is from before the loss.
         seen: What was seen of it.
     """
-    run, training = recorder.run, loaded.spec.training
     begun = Resumed.find(run)
+    found = find_divergence(loaded, begun)
+    run.write_divergence({"seen": seen, **(found.facts() if found else {})})
+    position, rate = begun.position, loaded.spec.training.learning_rate
+    step = f", step {position.step}" if position.step else ""
+    kept = (
+        f"The last checkpoint is of epoch {position.epoch}{step}"
+        if begun.checkpoint
+        else "No checkpoint was due"
+    )
+    remedy = "train a new run with a lower learning rate, or with the optimizer's clipnorm"
+    if isinstance(rate, float | int):
+        remedy = f"go on with a tenth of the rate: nnrun resume {run.id} training.learning_rate={rate / 10:g}"
+    return DivergedError(f"{seen}; {found or 'it did not happen again in a second run'}. {kept}; {remedy}")
+
+
+def find_divergence(loaded: Loaded, begun: Resumed) -> Divergence | None:
+    """Train once more from a checkpoint, or from the beginning, up to the step at which it is lost."""
     prepared = prepare(loaded, lambda _: None, pretrained=not begun.checkpoint)
     first = training_arrays(prepared.model)
     validation = prepared.feed("validation") if prepared.data.validation is not None else None
+    feeds = (prepared.training_feed(), validation)
     with tempfile.TemporaryDirectory() as folder:  # for what callbacks write
-        callbacks = make_callbacks(training.callbacks, Path(folder), loaded.place, prepared.model)
+        choices = loaded.spec.training.callbacks
+        callbacks = make_callbacks(choices, Path(folder), loaded.place, prepared.model)
 
         def restore() -> None:
             assign_training(prepared.model, first, "the first state")
             begun.restore(prepared.model, callbacks)
 
-        feeds = (prepared.training_feed(), validation)
-        found = locate(
+        return locate(
             prepared.model, prepared.engine, feeds, plan_of(prepared), begun.position, restore, callbacks
         )
-        if found is None:
-            return DivergedError(f"{seen}. The history is in {run.path}")
-        recorder.write(found.position, found.arrays, callbacks)
-    run.write_divergence(found.facts(seen))
-    return DivergedError(f"{seen}: {found.explain(run.id, training.learning_rate)}")
 
 
 def evaluate(

@@ -20,6 +20,7 @@ FLOORS = {
     "training": 5,
     "explain": 6,
     "experiment": 7,
+    "verification": 7.5,
     "cli": 8,
     "__main__": 9,
 }

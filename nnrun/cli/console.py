@@ -47,7 +47,8 @@ def print_error(error: NnrunError, closing: str = "Nothing was trained.") -> Non
     """Show an expected error: its problems with their lines, then what it means."""
     console = messages()
     if not isinstance(error, SpecError):
-        console.print(_line("error: ", str(error)), soft_wrap=not console.is_terminal)
+        lines = "\n".join(map(printable, str(error).split("\n")))
+        console.print(_line("error: ", lines), soft_wrap=not console.is_terminal)
         return
     for problem in error.problems:
         console.print(problem_text(problem))
@@ -99,7 +100,7 @@ def printable(text: str) -> str:
 def _line(start: str, message: str) -> Text:
     from rich.text import Text
 
-    return Text.assemble((start, "bold red"), printable(message))
+    return Text.assemble((start, "bold red"), message)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:

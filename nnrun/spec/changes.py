@@ -58,5 +58,5 @@ def _compare(path: str, before: Any, now: Any) -> Iterator[Change]:
 def _shown(value: Any) -> str:
     if value is ABSENT:
         return "absent"
-    text = str(value)
+    text = " ".join(str(value).split())
     return text if len(text) <= 60 else text[:57] + "..."

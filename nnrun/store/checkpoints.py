@@ -96,7 +96,8 @@ class Checkpoints:
             return Checkpoint(path, header, arrays, damaged)
         if damaged:
             raise RunError(f"no checkpoint is whole: {'; '.join(damaged)}")
-        raise RunError(f"{self.folder.parent.name} was stopped before its first checkpoint; train it again")
+        run = self.folder.parent.name
+        raise RunError(f"{run} was stopped before its first checkpoint; let it go on with nnrun resume {run}")
 
     def write_best(self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write the model that counts, without the optimizer."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,43 +32,22 @@ class Divergence:
         step: In this epoch, counted from 1.
         learning_rate: At this step.
         culprit: What was not finite first, in words.
-        position: Where the training stood before this step.
-        arrays: All variables before this step.
     """
 
     epoch: int
     step: int
     learning_rate: float
     culprit: str
-    position: Position
-    arrays: dict[str, NDArray[Any]]
 
-    def facts(self, seen: str) -> dict[str, Any]:
-        """What ``diverged.json`` holds."""
-        return {
-            "seen": seen,
-            "epoch": self.epoch,
-            "step": self.step,
-            "learning_rate": self.learning_rate,
-            "culprit": self.culprit,
-        }
+    def facts(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
 
-    def explain(self, run: str, learning_rate: Any) -> str:
-        """What happened where, and how to go on.
-
-        Args:
-            run: The run's id.
-            learning_rate: The specification's: a number or a schedule.
-        """
-        happened = (
-            f"at step {self.step:,} of epoch {self.epoch}, at a learning rate of {self.learning_rate:g}, "
-            f"{self.culprit}. The state before this step is kept"
+    def __str__(self) -> str:
+        return (
+            f"it happened at step {self.step:,} of epoch {self.epoch}, at a learning rate of "
+            f"{self.learning_rate:g}: {self.culprit}"
         )
-        if isinstance(learning_rate, float | int):
-            return (
-                f"{happened}; go on from it: nnrun resume {run} training.learning_rate={learning_rate / 10:g}"
-            )
-        return f"{happened}. Train a new run with a lower learning rate, or with the optimizer's clipnorm"
 
 
 class _Lost(Exception):
@@ -147,7 +126,7 @@ def locate(
             restore()
             arrays = training_arrays(model)
         assign_training(model, arrays, "the state before the step")
-        return _describe(model, feeds[0], plan, watch.good, arrays)
+        return _describe(model, feeds[0], plan, watch.good)
 
 
 def _restorer(model: Any, arrays: dict[str, NDArray[Any]], restore: Callable[[], None]) -> Callable[[], None]:
@@ -160,15 +139,13 @@ def _restorer(model: Any, arrays: dict[str, NDArray[Any]], restore: Callable[[],
     return restore_later
 
 
-def _describe(
-    model: Any, feed: Feed, plan: Plan, good: Position, arrays: dict[str, NDArray[Any]]
-) -> Divergence:
+def _describe(model: Any, feed: Feed, plan: Plan, good: Position) -> Divergence:
     """What breaks in the step after a good state, which the model holds."""
     rate = float(load_keras().ops.convert_to_numpy(model.optimizer.learning_rate))
     order = example_order(feed.count, seed=plan.seed, epoch=good.epoch, shuffle=plan.shuffle)
     rows = [row for matrix in index_matrix(order, plan.batch_size) for row in matrix]
     batch = feed.batch(load_tensorflow().constant(rows[min(good.step, len(rows) - 1)]))
-    return Divergence(good.epoch + 1, good.step + 1, rate, _culprit(model, batch), good, arrays)
+    return Divergence(good.epoch + 1, good.step + 1, rate, _culprit(model, batch))
 
 
 def _culprit(model: Any, batch: tuple[Any, ...]) -> str:

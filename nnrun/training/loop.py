@@ -246,8 +246,7 @@ class Training:
             broken = [f"the weight {weight} is not finite"]
         if broken:
             raise DivergedError(
-                f"{broken[0]} in epoch {self.position.epoch + 1} at a learning rate of {self._learning_rate():g}; "
-                "try a tenth of it, scale the inputs, or clip gradients with the optimizer's clipnorm"
+                f"{broken[0]} in epoch {self.position.epoch + 1} at a learning rate of {self._learning_rate():g}"
             )
 
     def _learning_rate(self) -> float:
