@@ -71,6 +71,6 @@ def divert_native_noise(log: Path | None) -> None:
         _terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace")
         if sys.stderr is sys.__stderr__:
             sys.stderr = _terminal
-    target = os.open(log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    target = os.open(log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     os.dup2(target, 2)
     os.close(target)

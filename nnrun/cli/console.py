@@ -5,10 +5,13 @@ Results go to standard output, everything else to standard error. Rich honours `
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import select
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from nnrun.errors import NnrunError, Place, Problem, SpecError
 from nnrun.store.durable import finite
@@ -26,16 +29,24 @@ LONGEST_LINE = 160
 
 def messages() -> Console:
     """The console of standard error."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _console(stderr=True)
 
 
 def results() -> Console:
     """The console of standard output."""
+    return _console(stderr=False)
+
+
+def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    class Enduring(Console):
+        """A console that does not end the process when nobody reads it any more: a training goes on."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, "nobody reads the output")
+
+    return Enduring(stderr=stderr, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -119,3 +130,30 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
 def is_terminal() -> bool:
     """Whether standard error is a terminal that a moving display can be drawn on."""
     return sys.stderr.isatty() and messages().is_terminal
+
+
+def silence_closed_streams(error: OSError) -> bool:
+    """Send what is written to a stream that nobody reads any more to nowhere.
+
+    Args:
+        error: What was raised in writing.
+
+    Returns:
+        Whether it was because of such a stream.
+    """
+    if error.errno not in (errno.EPIPE, errno.EIO):
+        return False
+    for name in ("stdout", "stderr"):
+        if _is_closed(getattr(sys, name)):
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123  (until the end)
+    return True
+
+
+def _is_closed(stream: TextIO) -> bool:
+    """Whether the other end of a stream is gone, as far as the system tells."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    except (AttributeError, OSError, ValueError):  # no poll here, or no file behind the stream
+        return True

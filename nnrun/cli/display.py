@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnrun.cli.console import messages, print_json, printable, results
+from nnrun.cli.console import messages, print_json, printable, results, silence_closed_streams
 from nnrun.cli.wording import BEST, closing, duration, is_shown, metric_text, opening, stride
 from nnrun.experiment import Display
 from nnrun.store.run import Run
@@ -227,7 +227,10 @@ class QuietDisplay(PlainDisplay):
 
 
 class Logged(Display):
-    """Another display, and everything in plain lines in the run's ``train.log`` as well."""
+    """Another display, and everything in plain lines in the run's ``train.log`` as well.
+
+    Whoever reads the display may go away (``| head``, a closed terminal): the training goes on, and the log is whole.
+    """
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -235,30 +238,37 @@ class Logged(Display):
         self._log = PlainDisplay(self._early.append, every_epoch=True)
 
     def notify(self, message: str) -> None:
-        self._display.notify(message)
+        self._show(self._display.notify, message)
         self._log.notify(message)
 
     def warn(self, message: str) -> None:
-        self._display.warn(message)
+        self._show(self._display.warn, message)
         self._log.warn(message)
 
     def on_start(self, run: Run, facts: dict[str, Any]) -> None:
         self._log = PlainDisplay(run.log, every_epoch=True)
         for line in self._early:
             run.log(line)
-        self._display.on_start(run, facts)
+        self._show(self._display.on_start, run, facts)
         self._log.on_start(run, facts)
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
-        self._display.on_steps(epoch, done, total)
+        self._show(self._display.on_steps, epoch, done, total)
 
     def on_epoch(self, row: Row, position: Position) -> None:
-        self._display.on_epoch(row, position)
+        self._show(self._display.on_epoch, row, position)
         self._log.on_epoch(row, position)
 
     def on_stop(self, position: Position) -> None:
-        self._display.on_stop(position)
+        self._show(self._display.on_stop, position)
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
         self._log.on_result(run, result)
-        self._display.on_result(run, result)
+        self._show(self._display.on_result, run, result)
+
+    def _show(self, show: Callable[..., None], *arguments: Any) -> None:
+        try:
+            show(*arguments)
+        except OSError as error:
+            if not silence_closed_streams(error):
+                raise

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.errors import RunError
-from nnrun.store.durable import finite, write_file
+from nnrun.store.durable import Through, finite, write_file
 
 FORMAT = 1
 HEADER = "header.json"
@@ -49,7 +49,7 @@ def write_archive(path: Path, header: Mapping[str, Any], arrays: Mapping[str, ND
     content = {"format": FORMAT, "header": finite(dict(header)), "arrays": listed}
 
     def fill(file: IO[bytes]) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(Through(file), "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
             archive.writestr(zipfile.ZipInfo(HEADER, FIXED_DATE), json.dumps(content, allow_nan=False))
             for member, array in members.items():
                 with archive.open(zipfile.ZipInfo(member, FIXED_DATE), "w", force_zip64=True) as target:

@@ -58,6 +58,33 @@ disk = FileSystem()
 """What all writing goes through."""
 
 
+class Through:
+    """A file for a library to write to, whose every write goes through ``disk``.
+
+    Args:
+        file: Open for writing.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        disk.write(self._file, bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def seekable(self) -> bool:
+        return True
+
+
 def write_file(
     path: Path, fill: Callable[[IO[bytes]], None], check: Callable[[Path], None] | None = None
 ) -> None:
