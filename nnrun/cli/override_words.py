@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args
 from nnrun.spec import catalog
 from nnrun.spec.catalog import Argument, Part
 from nnrun.spec.datasets import dataset_names, dataset_ranges
-from nnrun.spec.json_schema import KIND_OF_KEY, Choosable, argument_docs, quoted_words, summary
+from nnrun.spec.docs import argument_docs, quoted_words, summary
+from nnrun.spec.json_schema import KIND_OF_KEY, Choosable
 from nnrun.spec.node import Node, child, plain
 from nnrun.spec.positions import below, members, origin, section_of
 from nnrun.spec.schema import Spec

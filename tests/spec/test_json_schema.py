@@ -17,14 +17,9 @@ from nnrun.errors import Source, SpecError
 from nnrun.spec import catalog
 from nnrun.spec.argument_types import Values, accepts
 from nnrun.spec.datasets import check_dataset, dataset_names, dataset_ranges
-from nnrun.spec.json_schema import (
-    _plain,
-    argument_docs,
-    description,
-    keras_version,
-    schema_text,
-    summary,
-)
+from nnrun.spec.docs import argument_docs, description, summary
+from nnrun.spec.json_parts import plain_values
+from nnrun.spec.json_schema import keras_version, schema_text
 from nnrun.spec.schema import Choice, Spec
 from nnrun.spec.source import parse_yaml, plain, read_source
 from nnrun.spec.templates import MODELINE
@@ -246,7 +241,8 @@ def test_plain_values_are_those_that_nnrun_accepts(probe: Any) -> None:
     differing = [
         values
         for values in taken
-        if Draft202012Validator({"anyOf": _plain(values) or [{}]}).is_valid(probe) != accepts(values, probe)
+        if Draft202012Validator({"anyOf": plain_values(values) or [{}]}).is_valid(probe)
+        != accepts(values, probe)
     ]
 
     assert differing == []
