@@ -36,18 +36,26 @@ class Kill:
 
     Args:
         step: After so many steps of the whole training.
-        writing: While the checkpoint after this step is written, before it takes its name.
+        before: The kind of file operation, as ``store/durable.py`` names them, before the next of which it dies;
+            empty: at once.
     """
 
     step: int
-    writing: bool
+    before: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"while the checkpoint of step {self.step:,} is written"
-            if self.writing
-            else f"after step {self.step:,}"
-        )
+        at = f", before the next file operation '{self.before}'" if self.before else ""
+        return f"after step {self.step:,}{at}"
+
+
+OPERATIONS = ("", "replace", "write", "sync_folder", "sync", "open_new", "remove", "open_append")
+"""Where to die in turn: at once, and at each kind of file operation."""
+
+
+def spread(kills: int, steps: int) -> list[Kill]:
+    """So many kills, evenly over so many steps."""
+    places = [max(1, (number + 1) * steps // (kills + 1)) for number in range(kills)]
+    return [Kill(step, OPERATIONS[number % len(OPERATIONS)]) for number, step in enumerate(places)]
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,9 @@ class _Silent:
         kill = self._kill
         if kill is None or (epoch - 1) * self._steps_per_epoch + done < kill.step:
             return
-        if not kill.writing:
+        if not kill.before:
             os.kill(os.getpid(), signal.SIGKILL)
-        FileSystem.replace = _die  # type: ignore[method-assign, assignment]  # in this process, which will die of it
+        setattr(FileSystem, kill.before, _die)  # in this process, which will die of it
 
     def on_epoch(self, row: Row, position: Position) -> None:
         pass
@@ -103,7 +111,11 @@ def _die(*_: Any) -> NoReturn:
 
 
 def verify_resume(
-    config: Path, overrides: Sequence[str] = (), *, kills: int, code: Path | None = None
+    config: Path,
+    overrides: Sequence[str] = (),
+    *,
+    kills: Callable[[int], Sequence[Kill]],
+    code: Path | None = None,
 ) -> Iterator[Case]:
     """Train once without interruption, and several times killed and resumed; compare all of it.
 
@@ -113,7 +125,7 @@ def verify_resume(
     Args:
         config: A specification.
         overrides: ``a.b=VALUE`` and ``~a.b``.
-        kills: How often to kill, at places spread over the training.
+        kills: Where to kill a training of so many steps.
         code: A Python file whose parts the specification names.
 
     Yields:
@@ -132,8 +144,7 @@ def verify_resume(
         steps = whole.facts()["training"]["steps_per_epoch"]
         total = steps * len(whole.rows())
         often = [*overrides, "runtime.checkpoint_seconds=0"]
-        for number in range(kills):
-            kill = Kill(max(1, (number + 1) * total // (kills + 1)), writing=number % 2 == 1)
+        for number, kill in enumerate(kills(total)):
             runs = Path(folder) / f"killed-{number}"
             silent = _Silent(kill, steps)
             killed = _train(runs, config, often, code, silent, max(1, steps // CHUNKS), dies=True)
@@ -200,12 +211,13 @@ def _report(work: Callable[[], Any], pipe: int) -> NoReturn:
 
 def _state(run: Run) -> dict[str, Any]:
     """All that a training leaves: each variable, row and score by its name."""
-    _, arrays = read_archive(run.checkpoints.paths()[0])
+    header, arrays = read_archive(run.checkpoints.paths()[0])
     _, kept = read_archive(run.checkpoints.best)
     found: dict[str, Any] = {f"checkpoint {name}": _digest(array) for name, array in arrays.items()}
     found |= {f"kept {name}": _digest(array) for name, array in kept.items()}
-    for row in run.rows():
-        found[f"row {row['epoch']}"] = {key: value for key, value in row.items() if key not in CLOCKED}
+    found |= {f"state {key}": value for key, value in header.items() if key not in ("sequence", "seconds")}
+    for number, row in enumerate(run.rows(), 1):
+        found[f"row {number}"] = {key: value for key, value in row.items() if key not in CLOCKED}
     result = run.result() or {}
     return found | {f"result {key}": result.get(key) for key in ("reason", "epochs", "model", "test")}
 

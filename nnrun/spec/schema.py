@@ -225,7 +225,7 @@ class RuntimeSection(Section):
         default=True, description="Only operations that give the same bits every time."
     )
     checkpoint_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=5.0, description="Seconds of training from one checkpoint to the next, at least."
+        default=5.0, description="Seconds from one checkpoint to the next, at least; 0: as often as possible."
     )
     jit_compile: Literal["auto"] | bool = Field(default="auto", description="Compile the steps with XLA.")
 
