@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 import warnings
@@ -133,12 +134,14 @@ def verify_resume(
     Weights, optimizer, what callbacks remember, metric rows and scores are held against an uninterrupted training.
     """
     from nnrun.cli.console import messages, print_json, results
+    from nnrun.verification import spread
     from nnrun.verification import verify_resume as cases
 
     screen = messages()
     screen.print("training without interruption, to compare with", markup=False)
     failed = done = 0
-    for case in cases(config, overrides or [], kills=kills, code=code):
+    places = functools.partial(spread, kills)
+    for case in cases(config, overrides or [], kills=places, code=code):
         done += 1
         failed += bool(case.differences)
         if json:
