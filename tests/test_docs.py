@@ -16,7 +16,7 @@ from nnrun.spec.load import load_spec
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text("utf-8")
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
+COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands if c.callback)
 
 
 def blocks(language: str) -> list[str]:
@@ -30,7 +30,7 @@ def test_readme_names_every_command(command: str) -> None:
 
 
 def test_readme_names_no_command_that_is_not_there() -> None:
-    named = set(re.findall(r"`nnrun (\w+)", README)) - {"COMMAND"}
+    named = set(re.findall(r"`nnrun ([\w-]+)", README)) - {"COMMAND"}
 
     assert named <= set(COMMANDS)
 

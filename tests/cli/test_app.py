@@ -42,11 +42,23 @@ def nnrun(*arguments: str, **options: object) -> subprocess.CompletedProcess[str
     )  # type: ignore[call-overload, no-any-return]
 
 
-COMMANDS = sorted(command.callback.__name__ for command in cli.app.registered_commands if command.callback)
+COMMANDS = sorted(c.name or c.callback.__name__ for c in cli.app.registered_commands if c.callback)
 
 
 def test_commands_are_those_of_this_version() -> None:
-    assert COMMANDS == ["config", "evaluate", "predict", "summary", "train", "validate"]
+    assert COMMANDS == [
+        "config",
+        "evaluate",
+        "explain",
+        "init",
+        "predict",
+        "resume",
+        "schema",
+        "summary",
+        "train",
+        "validate",
+        "verify-resume",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
