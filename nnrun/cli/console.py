@@ -68,23 +68,46 @@ def print_error(error: NnrunError, closing: str = "Nothing was trained.") -> Non
     console.print(f"{count} problem{'s' if count > 1 else ''}{where}. {closing}".rstrip())
 
 
-def problem_text(problem: Problem) -> Text:
-    """A problem in one line and, under it, the source with the place marked."""
+def print_hints(hints: Sequence[Problem], name: str, closing: str = "") -> None:
+    """Show advice with its lines; nothing where there is none.
+
+    Args:
+        hints: The advice.
+        name: What it is on, for the closing line.
+        closing: What it means, where it means anything.
+    """
+    console = messages()
+    for hint in hints:
+        console.print(problem_text(hint, "hint: ", "bold yellow"))
+    if hints:
+        count = f"{len(hints)} hint{'s' if len(hints) > 1 else ''} on {printable(name)}"
+        console.print(f"{count}. {closing}".rstrip(), markup=False)
+
+
+def problem_text(problem: Problem, mark: str = "", style: str = "bold red") -> Text:
+    """A problem in one line and, under it, the source with the place marked.
+
+    Args:
+        problem: What to show.
+        mark: What it begins with, such as ``hint: ``.
+        style: Of the mark, and of the marks under the place.
+    """
     from rich.text import Text
 
     text = Text()
+    text.append(mark, style)
     if problem.place:
         text.append(f"{printable(str(problem.place))}  ", "bold")
     if problem.path:
         text.append(f"{printable(problem.path)}: ", "cyan")
     text.append(printable(problem.message))
     if problem.place:
-        for style, line in _frame(problem.place):
-            text.append(f"\n{line}", style)
+        for line_style, line in _frame(problem.place, style):
+            text.append(f"\n{line}", line_style)
     return text
 
 
-def _frame(place: Place) -> Iterable[tuple[str, str]]:
+def _frame(place: Place, style: str) -> Iterable[tuple[str, str]]:
     """The lines around a place, each with its style, and a row of marks under the last."""
     width = len(str(place.line))
     for number in range(place.line - CONTEXT_LINES, place.line + 1):
@@ -97,7 +120,7 @@ def _frame(place: Place) -> Iterable[tuple[str, str]]:
         if number == place.line:
             marks = max(1, min(place.end_column, len(line) + 1) - place.column)
             indent = " " * (place.column - 1 - start)
-            yield "bold red", f"   {'':{width}} │ {indent}{'^' * min(marks, LONGEST_LINE)}"
+            yield style, f"   {'':{width}} │ {indent}{'^' * min(marks, LONGEST_LINE)}"
 
 
 def printable(text: str) -> str:

@@ -9,8 +9,8 @@ import typer
 
 from nnrun.cli.app import command
 from nnrun.cli.completion import complete_config, complete_config_or_run
-from nnrun.cli.trainings import Code, Config, Json, Overrides, RunsDir, run_or_config
-from nnrun.errors import SpecError
+from nnrun.cli.trainings import REFUSED, Code, Config, Json, Overrides, RunsDir, Strict, run_or_config
+from nnrun.errors import Problem, SpecError
 
 
 @command(epilog="Example: nnrun validate configs/*.yaml")
@@ -24,31 +24,40 @@ def validate(
     build: Annotated[
         bool, typer.Option("--build", help="Also build the model, to check the shapes.")
     ] = False,
+    strict: Strict = False,
     code: Code = None,
     json: Json = False,
 ) -> None:
-    """Find all mistakes in specifications, without TensorFlow and in a moment."""
-    from nnrun.cli.console import print_error, print_json
+    """Find all mistakes in specifications, and what could be better, without TensorFlow and in a moment."""
+    from nnrun.cli.console import print_error, print_hints, print_json
+    from nnrun.spec.advice import advise
     from nnrun.spec.load import load_spec
 
     failed = False
     for config in configs:
         problems: list[str] = []
+        hints: list[Problem] = []
         try:
             loaded = load_spec(config, (), code)
             if build:
                 from nnrun.model.summary import check_on_paper
 
                 check_on_paper(loaded)
+            hints = advise(loaded)
         except SpecError as error:
             failed = True
             problems = [str(problem) for problem in error.problems]
             if not json:
                 print_error(error, "")
+        refused = strict and bool(hints)
+        failed = failed or refused
         if json:
-            print_json({"config": str(config), "valid": not problems, "problems": problems})
-        elif not problems:
+            found = {"problems": problems, "hints": [str(hint) for hint in hints]}
+            print_json({"config": str(config), "valid": not problems and not refused, **found})
+            continue
+        if not problems and not refused:
             typer.echo(f"{config}: valid")
+        print_hints(hints, str(config), REFUSED if strict else "")
     if failed:
         raise typer.Exit(SpecError.exit_code)
 

@@ -14,7 +14,7 @@ import typer
 
 from nnrun.cli.app import command
 from nnrun.cli.completion import complete_config, complete_override, complete_run
-from nnrun.errors import ChangedError
+from nnrun.errors import ChangedError, Problem, SpecError
 
 if TYPE_CHECKING:
     from nnrun.experiment import Display
@@ -58,6 +58,8 @@ Code = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings, and the run's path at the end.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Take hints for mistakes.")]
+REFUSED = "--strict takes hints for mistakes."
 Examples = Annotated[Literal["test", "validation", "train"], typer.Option("--on", help="Which examples.")]
 
 
@@ -72,6 +74,7 @@ def train(
             "--resume", help="Go on with this run, which must be of this specification.", metavar="RUN"
         ),
     ] = None,
+    strict: Strict = False,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -80,16 +83,20 @@ def train(
 
     Ctrl-C once stops after the steps that are under way and keeps what was learned; twice stops at once.
     """
+    hints = find_hints(config, overrides, code, strict=strict)
     if resume is not None:
         _resume(resume, overrides, config, code, runs_dir, json=json, quiet=quiet)
         return
     from nnrun import experiment
 
     stop = StopSignals()
+    display = choose_display(json=json, quiet=quiet)
+    for hint in hints:
+        display.notify(f"hint: {hint}")
     _, ending = experiment.train(
         config,
         overrides or [],
-        display=choose_display(json=json, quiet=quiet),
+        display=display,
         runs_dir=runs_dir,
         code=code,
         command=sys.argv,
@@ -270,6 +277,31 @@ def prediction_table(predictions: Predictions, first: int) -> Any:
         columns = [*columns[:MOST_COLUMNS], left_out]
         cells = [[*row[:MOST_COLUMNS], "..."] for row in cells]
     return table(columns, cells)
+
+
+def find_hints(
+    config: Path, overrides: list[str] | None, code: Path | None, *, strict: bool
+) -> list[Problem]:
+    """The hints on what is to be trained; none for a pipe, which can be read only once.
+
+    Raises:
+        typer.Exit: There are hints, and they count as mistakes.
+        SpecError: The specification is wrong, or a pipe that is to have no hints.
+    """
+    from nnrun.spec.advice import advise
+    from nnrun.spec.load import load_spec
+
+    if config.is_fifo():
+        if strict:
+            raise SpecError([Problem("--strict reads the specification twice; give a file, not a pipe")])
+        return []
+    hints = advise(load_spec(config, overrides or [], code))
+    if hints and strict:
+        from nnrun.cli.console import print_hints
+
+        print_hints(hints, str(config), f"{REFUSED} Nothing was trained.")
+        raise typer.Exit(SpecError.exit_code)
+    return hints
 
 
 def choose_display(*, json: bool, quiet: bool) -> Display:
