@@ -224,7 +224,7 @@ def test_train_as_a_user_sees_it_has_no_noise(spec: Path, tmp_path: Path) -> Non
     assert len(lines) == 4
     closing = done.stdout.splitlines()
     assert [line.split(":")[0] for line in closing[:5]] == ["best", "test", "time", "run", "next"]
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("[!.]*")
     assert (run / "train.log").read_text().splitlines() == lines + closing
 
 
@@ -242,7 +242,7 @@ def test_train_as_json_gives_one_object_a_line(spec: Path, tmp_path: Path) -> No
 def test_quiet_train_prints_the_run_alone(spec: Path, tmp_path: Path) -> None:
     done = nnrun("train", "spec.yaml", "--quiet", cwd=tmp_path)
 
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("[!.]*")
     assert done.stdout == f"runs/{run.name}\n"
     assert done.stderr == ""
 
@@ -267,7 +267,7 @@ def test_signal_during_training_keeps_everything(number: int, code: int, spec: P
 
     assert process.returncode == code
     assert time.monotonic() - sent < 10
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("[!.]*")
     assert {"metrics.jsonl", "model.keras", "checkpoints", "run.json"} <= {
         path.name for path in run.iterdir()
     }
@@ -292,7 +292,7 @@ def test_signal_before_training_stops_at_once_and_leaves_no_run(spec: Path, tmp_
 
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
-    assert list((tmp_path / "runs").iterdir()) == []
+    assert list((tmp_path / "runs").glob("[!.]*")) == []
 
 
 @pytest.mark.parametrize("part", ["tset", "", "all"])
