@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from nnrun.errors import RunError
 from nnrun.store.durable import disk, explained
+from nnrun.store.reading import is_own_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEPT = 2
-FILE = re.compile(r"(\d{6,12})\.npz")
+FILE = re.compile(r"[0-9]{6,}\.npz")
 BEST_GROUP = "best/"
 """Begins the names of the best epoch's arrays in a checkpoint; ``model/`` begins those of the newest step."""
 
@@ -54,12 +55,16 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """The checkpoints, newest first: by their numbers, whatever clocks say."""
+        return [path for path in self._names() if is_own_file(path)]
+
+    def _names(self) -> list[Path]:
+        """What is called as checkpoints are, newest first; somebody may have put other things than files there."""
         found = [path for path in self.folder.glob("*.npz") if FILE.fullmatch(path.name)]
-        return sorted((path for path in found if not path.is_symlink()), key=_sequence, reverse=True)
+        return sorted(found, key=_sequence, reverse=True)
 
     def next_sequence(self) -> int:
         """A number that no checkpoint had yet, damaged ones included."""
-        newest = self.paths()[:1]
+        newest = self._names()[:1]
         return _sequence(newest[0]) + 1 if newest else 1
 
     def write(self, sequence: int, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -118,10 +123,11 @@ class Checkpoints:
         from nnrun.store.archive import read_archive
 
         kept: tuple[dict[str, Any], dict[str, NDArray[Any]]] | None = None
-        if self.best.is_file() and not self.best.is_symlink():
+        if is_own_file(self.best):
             kept = read_archive(self.best)
+            _expect(self.best, kept[0], sequence=int, weights=str, epoch=int)
             newest = self.paths()[:1]
-            if not newest or _sequence(newest[0]) <= kept[0].get("sequence", 0):
+            if not newest or _sequence(newest[0]) <= kept[0]["sequence"]:
                 return kept
         try:
             found = self.newest()
@@ -134,10 +140,17 @@ class Checkpoints:
             for name, array in found.arrays.items()
             if name.startswith(BEST_GROUP)
         }
+        _expect(found.path, found.header, epoch=int, **({"best_epoch": int} if best else {}))
         header = {**found.header, "weights": "last"}
         if best:
             header |= {"weights": "best", "epoch": found.header["best_epoch"]}
         return header, best or found.arrays
+
+
+def _expect(path: Path, header: Mapping[str, Any], **kinds: type) -> None:
+    for key, kind in kinds.items():
+        if not isinstance(header.get(key), kind):
+            raise RunError(f"{path} is damaged: its header has no {key} that nnrun wrote")
 
 
 def _sequence(path: Path) -> int:

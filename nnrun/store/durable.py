@@ -18,6 +18,10 @@ TEMPORARY = ".tmp-"
 """Beginning of the names of files that are being written; what a crash leaves of them is garbage."""
 
 
+NOT_FOR_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
+"""What network file systems answer that sync no folders: nothing is wrong with the disk."""
+
+
 class FileSystem:
     """The operations that writing is made of: one seam, so that a test can make any of them fail."""
 
@@ -41,12 +45,18 @@ class FileSystem:
     def replace(self, source: Path, target: Path) -> None:
         source.replace(target)
 
+    def make_folder(self, folder: Path) -> None:
+        folder.mkdir()
+
     def sync_folder(self, folder: Path) -> None:
         if os.name == "nt":  # Windows cannot open folders, and makes renames durable by itself
             return
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in NOT_FOR_FOLDERS:
+                raise
         finally:
             os.close(descriptor)
 
@@ -115,6 +125,16 @@ def write_file(
                 disk.remove(temporary)
             raise
         disk.sync_folder(path.parent)
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder and those above it that are missing, so that a power cut does not take them with all they hold."""
+    with explained(path):
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            with contextlib.suppress(FileExistsError):  # somebody else was quicker
+                disk.make_folder(folder)
+            disk.sync_folder(folder.parent)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from nnrun.errors import RunError
 from nnrun.store import lock
@@ -19,16 +20,19 @@ from nnrun.store.durable import (
     disk,
     explained,
     finite,
+    make_folders,
     write_bytes,
     write_json,
     write_text,
 )
-
-if TYPE_CHECKING:
-    pass
+from nnrun.store.reading import is_own_file, read_own, whole_lines
 
 FORMAT = 1
 MOST_JSON_BYTES = 16 << 20
+MOST_ROWS_BYTES = 256 << 20
+APPENDED = ("metrics.jsonl", "resumes.jsonl")
+"""Files of lines, of which a crash can leave half a line."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 Status = Literal["finished", "running", "interrupted"]
@@ -74,15 +78,17 @@ class Run:
             if folder.is_symlink():
                 raise RunError(f"{folder} is a symbolic link; nnrun writes only inside the run itself")
         with lock.hold(self.path / "lock"):
-            self._cut_torn_row()
+            for name in APPENDED:
+                _cut_torn_line(self.path / name)
             for folder in (self.path, self.checkpoints.folder):
                 for leftover in folder.glob(f"{TEMPORARY}*"):
-                    disk.remove(leftover)
+                    with contextlib.suppress(OSError):  # what cannot be removed is garbage all the same
+                        disk.remove(leftover)
             yield
 
     def status(self) -> Status:
         """What became of the run, from what is there: nothing ever says "running" on disk."""
-        if (self.path / "result.json").is_file():
+        if is_own_file(self.path / "result.json"):
             return "finished"
         return "running" if lock.is_held(self.path / "lock") else "interrupted"
 
@@ -92,10 +98,7 @@ class Run:
 
     def write_code(self, name: str, text: str) -> None:
         """Keep a copy of the Python file that the run was trained with. Nothing ever runs it from here."""
-        folder = self.path / "code"
-        with explained(folder):
-            folder.mkdir(exist_ok=True)
-        write_text(folder / name, text)
+        write_text(self._folder("code") / name, text)
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Write ``run.json``: everything that was known before the first step."""
@@ -121,29 +124,28 @@ class Run:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """The epochs of ``metrics.jsonl``; a last line that a crash cut short is left out.
+        """The epochs of ``metrics.jsonl``; what a crash left of a line at its end is left out.
 
         Raises:
-            RunError: A line before the last is damaged.
+            RunError: A line is damaged.
         """
         path = self.path / "metrics.jsonl"
-        if not path.is_file():
-            return []
-        lines = path.read_bytes().split(b"\n")
         rows = []
-        for number, line in enumerate(lines[:-1], 1):  # what follows the last line end is empty, or cut short
-            try:
-                rows.append(json.loads(line))
-            except (ValueError, RecursionError):
-                raise RunError(f"{path}:{number} is damaged") from None
+        for number, line in enumerate(_lines(path), 1):
+            row = _map_or_none(line)
+            if row is None:
+                raise RunError(f"{path}:{number} is damaged")
+            rows.append(row)
         return rows
 
     def sync_rows(self) -> None:
-        """Make the rows safe from a power cut, before a checkpoint counts on them."""
+        """Make the rows safe from a power cut, before a checkpoint counts on them: the file, and that it is there."""
         path = self.path / "metrics.jsonl"
-        if path.is_file():
-            with explained(path), disk.open_append(path) as file:
-                disk.sync(file)
+        if is_own_file(path):
+            with explained(path):
+                with disk.open_append(path) as file:
+                    disk.sync(file)
+                disk.sync_folder(self.path)
 
     def cut_rows(self, count: int) -> list[dict[str, Any]]:
         """Keep the first rows only: those of the checkpoint from which the training goes on.
@@ -162,7 +164,7 @@ class Run:
             )
         if len(rows) > count:
             path = self.path / "metrics.jsonl"
-            kept = path.read_bytes().split(b"\n")[:count]
+            kept = itertools.islice(_lines(path), count)
             write_bytes(path, b"".join(line + b"\n" for line in kept))
         return rows[:count]
 
@@ -172,14 +174,8 @@ class Run:
 
     def resumes(self) -> list[dict[str, Any]]:
         """What :meth:`append_resume` recorded; a line that a crash cut short is left out."""
-        path = self.path / "resumes.jsonl"
-        if not path.is_file() or path.is_symlink():
-            return []
-        found = []
-        for line in path.read_bytes().split(b"\n")[:-1]:
-            with contextlib.suppress(ValueError, RecursionError):
-                found.append(json.loads(line))
-        return [value for value in found if isinstance(value, dict)]
+        found = map(_map_or_none, _lines(self.path / "resumes.jsonl"))
+        return [facts for facts in found if facts is not None]
 
     def write_divergence(self, facts: Mapping[str, Any]) -> None:
         """Write ``diverged.json``: where the training was lost."""
@@ -187,26 +183,19 @@ class Run:
 
     def divergence(self) -> dict[str, Any] | None:
         """What stands in ``diverged.json``; None where the training was not lost."""
-        path = self.path / "diverged.json"
-        return _read_json(path) if path.is_file() else None
+        return _read_json_or_none(self.path / "diverged.json")
 
     def remove_divergence(self) -> None:
         """Forget that the training was lost: it goes on with another learning rate."""
         with explained(self.path / "diverged.json"):
             disk.remove(self.path / "diverged.json")
+            disk.sync_folder(self.path)
 
     def remove_result(self) -> None:
         """Make a finished run an unfinished one, which goes on."""
         with explained(self.path / "result.json"):
             disk.remove(self.path / "result.json")
             disk.sync_folder(self.path)
-
-    def _cut_torn_row(self) -> None:
-        """Remove what a crash left of a row, so that the next one begins on a line of its own."""
-        path = self.path / "metrics.jsonl"
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        if content and not content.endswith(b"\n"):
-            write_bytes(path, content[: content.rfind(b"\n") + 1])
 
     def log(self, line: str) -> None:
         """Add a line to ``train.log``."""
@@ -218,14 +207,11 @@ class Run:
 
     def result(self) -> dict[str, Any] | None:
         """What stands in ``result.json``; None while the run is not finished."""
-        path = self.path / "result.json"
-        return _read_json(path) if path.is_file() else None
+        return _read_json_or_none(self.path / "result.json")
 
     def write_evaluation(self, part: str, name: str, value: Mapping[str, Any]) -> Path:
         """Write ``evaluation/<part>/<name>`` as JSON and say where."""
-        folder = self.path / "evaluation" / part
-        with explained(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        folder = self._folder("evaluation", part)
         write_json(folder / name, dict(value))
         return folder / name
 
@@ -244,19 +230,51 @@ class Run:
                 disk.replace(temporary, self.path / "model.keras")
                 disk.sync_folder(self.path)
             finally:
-                disk.remove(temporary)
+                with contextlib.suppress(OSError):
+                    disk.remove(temporary)
+
+    def _folder(self, *names: str) -> Path:
+        """A folder in the run, made where it is missing."""
+        folder = self.path.joinpath(*names)
+        for inner in (self.path / names[0], folder):
+            if inner.is_symlink():
+                raise RunError(f"{inner} is a symbolic link; nnrun writes only inside the run itself")
+        make_folders(folder)
+        return folder
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The whole lines of a file; none where there is no file."""
+    with contextlib.suppress(FileNotFoundError):
+        yield from whole_lines(path, MOST_ROWS_BYTES)
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Remove what a crash left of a line, so that the next one begins on a line of its own."""
+    length = sum(len(line) + 1 for line in _lines(path))
+    if path.exists() and path.stat().st_size > length:
+        write_bytes(path, read_own(path, MOST_ROWS_BYTES)[:length])
+
+
+def _map_or_none(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _read_json_or_none(path: Path) -> dict[str, Any] | None:
+    """A map from a file; None where there is no file."""
+    return _read_json(path) if path.exists() or path.is_symlink() else None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if path.is_symlink():
-        raise RunError(f"{path} is a symbolic link; nnrun does not follow it out of the run")
     try:
-        if path.stat().st_size > MOST_JSON_BYTES:
-            raise RunError(f"{path} is larger than nnrun writes it")
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_own(path, MOST_JSON_BYTES))
     except FileNotFoundError:
         raise RunError(f"{path} is missing; is {path.parent} a run?") from None
-    except (OSError, ValueError, RecursionError) as error:  # nested too deeply to be ours
+    except (ValueError, RecursionError) as error:  # nested too deeply to be ours
         raise RunError(f"{path} is damaged: {error}") from None
     if not isinstance(value, dict):
         raise RunError(f"{path} is damaged: it holds no map")

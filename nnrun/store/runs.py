@@ -11,11 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from nnrun.errors import ResourceError, RunError
-from nnrun.store.durable import TEMPORARY, disk, explained, write_bytes, write_text
+from nnrun.store.durable import TEMPORARY, disk, explained, make_folders, write_bytes, write_text
+from nnrun.store.reading import is_own_file, read_own
 from nnrun.store.run import NAME, Run
 
 LEAST_FREE_BYTES = 16 << 20
 LONGEST_SLUG = 60
+MOST_COUNTER_BYTES = 20
 COUNTER_PATIENCE_SECONDS = 30.0
 """How long to wait for others who are making runs; each takes milliseconds."""
 
@@ -31,8 +33,8 @@ def probe_directory(runs: Path) -> None:
     Raises:
         ResourceError: They cannot be, or the disk is full.
     """
+    make_folders(runs)
     with explained(runs):
-        runs.mkdir(parents=True, exist_ok=True)
         probe = runs / f"{TEMPORARY}probe-{os.getpid()}"
         write_bytes(probe, b"probe")
         disk.remove(probe)
@@ -52,17 +54,18 @@ def create_run(runs: Path, name: str, *, now: datetime) -> Run:
         now: For the directory's name.
     """
     stem = f"{slug(name)}-{now:%Y%m%d-%H%M%S}"
+    make_folders(runs)
     with explained(runs):
-        runs.mkdir(parents=True, exist_ok=True)
         number = 1
         while True:
             path = runs / (stem if number == 1 else f"{stem}-{number}")
             try:
-                path.mkdir()
+                disk.make_folder(path)
             except FileExistsError:
                 number += 1
                 continue
-            (path / "checkpoints").mkdir()
+            disk.sync_folder(runs)
+            make_folders(path / "checkpoints")
             return Run(path, _next_sequence(runs))
 
 
@@ -76,8 +79,8 @@ def _next_sequence(runs: Path) -> int:
     counter = runs / ".sequence"
     with explained(counter), FileLock(runs / ".sequence.lock", timeout=COUNTER_PATIENCE_SECONDS):
         try:
-            last = int(counter.read_text("ascii"))
-        except (OSError, ValueError):
+            last = max(0, int(read_own(counter, MOST_COUNTER_BYTES)))
+        except (OSError, RunError, ValueError):
             last = max((_sequence(run) for run in _found(runs)), default=0)
         write_text(counter, f"{last + 1}\n")
         return last + 1
@@ -97,9 +100,13 @@ def list_runs(runs: Path) -> list[Run]:
 
 
 def _found(runs: Path) -> list[Run]:
-    if not runs.is_dir():
-        return []
-    return [Run(path) for path in runs.iterdir() if not path.is_symlink() and (path / "run.json").is_file()]
+    try:
+        if not runs.is_dir():
+            return []
+        found = sorted(runs.iterdir())
+    except OSError as error:
+        raise RunError(f"cannot read {runs}: {error.strerror}") from None
+    return [Run(path) for path in found if not path.is_symlink() and is_own_file(path / "run.json")]
 
 
 def _sequence(run: Run) -> int:

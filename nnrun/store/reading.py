@@ -1,0 +1,70 @@
+"""Reading the files of a run, which may be a stranger's: ordinary files of a bounded size, and nothing else."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from nnrun.errors import RunError
+
+
+def is_own_file(path: Path) -> bool:
+    """Whether an ordinary file is there: no link, no pipe, no device."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def open_own(path: Path, most: int | None = None) -> IO[bytes]:
+    """Open an ordinary file of a run for reading. No pipe or device can make it wait, no link leads out.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        RunError: It is something else, or larger, or cannot be read.
+    """
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    try:
+        file = os.fdopen(os.open(path, flags), "rb")
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ELOOP or path.is_symlink():
+            raise RunError(f"{path} is a symbolic link; nnrun does not follow it out of the run") from None
+        raise RunError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    status = os.fstat(file.fileno())
+    if stat.S_ISREG(status.st_mode) and (most is None or status.st_size <= most):
+        return file
+    file.close()
+    if stat.S_ISREG(status.st_mode):
+        raise RunError(f"{path} is larger than nnrun writes it")
+    raise RunError(f"{path} is damaged: it is no ordinary file")
+
+
+def read_own(path: Path, most: int) -> bytes:
+    """The content of an ordinary file of a run; raises as :func:`open_own` does."""
+    with open_own(path, most) as file:
+        return file.read(most)
+
+
+def whole_lines(path: Path, most: int) -> Iterator[bytes]:
+    """The lines of a file to which lines are added, without what a crash can leave behind them.
+
+    That is a line without its end, and zeros: some file systems have them where data was not synced before a power
+    cut. Whatever follows zeros was not synced either. JSON has no zeros.
+    """
+    with open_own(path, most) as file:
+        for line in file:
+            if b"\0" in line or not line.endswith(b"\n"):
+                return
+            yield line[:-1]
