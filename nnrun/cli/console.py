@@ -76,12 +76,13 @@ def print_hints(hints: Sequence[Problem], name: str, closing: str = "") -> None:
         name: What it is on, for the closing line.
         closing: What it means, where it means anything.
     """
+    if not hints:
+        return
     console = messages()
     for hint in hints:
         console.print(problem_text(hint, "hint: ", "bold yellow"))
-    if hints:
-        count = f"{len(hints)} hint{'s' if len(hints) > 1 else ''} on {printable(name)}"
-        console.print(f"{count}. {closing}".rstrip(), markup=False)
+    count = f"{len(hints)} hint{'s' if len(hints) > 1 else ''} on {printable(name)}"
+    console.print(f"{count}. {closing}".rstrip(), markup=False)
 
 
 def problem_text(problem: Problem, mark: str = "", style: str = "bold red") -> Text:

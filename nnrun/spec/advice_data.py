@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.errors import Problem
-from nnrun.spec.catalog import is_application
 from nnrun.spec.node import plain
 from nnrun.spec.outline import ARRIVING, DENSE_OR_CONVOLUTION, DROPOUTS, Layer, Outline, numbers
 

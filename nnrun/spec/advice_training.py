@@ -65,13 +65,15 @@ def advise_on_rate(outline: Outline) -> Iterator[Problem]:
         return
     rate, path, place = found
     low, high = USUAL_RATES[optimizer.name]
-    usual = f"{low:g} to {high:g} are usual for {optimizer.name}"
+    usual = f"{_decimal(low)} to {_decimal(high)} are usual for {optimizer.name}"
     if rate > high * FAR and not outline.is_toy:
-        message = f"a learning rate of {rate:g} is high, so that the loss may jump about or diverge; {usual}"
+        message = f"a learning rate of {_decimal(rate)} is high, so that the loss may jump about or diverge; {usual}"
         yield Problem(message, path_text(path), place)
     elif rate < low / FAR:
         default = "" if path[-1] in RATES else ", the default,"
-        message = f"a learning rate of {rate:g}{default} is low, so that the weights hardly move; {usual}"
+        message = (
+            f"a learning rate of {_decimal(rate)}{default} is low, so that the weights hardly move; {usual}"
+        )
         yield Problem(message, path_text(path), place)
 
 
@@ -100,6 +102,11 @@ def _written_rate(node: Node, path: Path) -> tuple[float, Path, Place | None] | 
         if inner is not None and _is_number(inner.value):
             return inner.value, (*path, schedule.name, name), inner.place  # type: ignore[return-value, union-attr]
     return None
+
+
+def _decimal(value: float) -> str:
+    """A number without an exponent: ``0.00001``, ``1``."""
+    return f"{value:.12f}".rstrip("0").removesuffix(".") if value >= 1e-9 else f"{value:g}"
 
 
 def _is_number(value: object) -> bool:

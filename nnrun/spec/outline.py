@@ -192,10 +192,8 @@ class Outline:
             if found.kind in DENSE_OR_CONVOLUTION:
                 name_of_units = "units" if found.kind == "Dense" else "filters"
                 units = found.choice.value(name_of_units)
-                is_known = isinstance(units, int) and not any(
-                    one.kind in RESHAPES for one in (*passed, *between)
-                )
-                count = units if is_known else None
+                is_reshaped = any(one.kind in RESHAPES for one in (*passed, *between))
+                count = units if isinstance(units, int) and not is_reshaped else None
                 return Ending(name, last or found, activation or "linear", count, tuple(passed))
             if found.kind in KEEPS_VALUES:
                 (passed if last is None else between).append(found)
