@@ -15,8 +15,8 @@ SIGMOIDS = frozenset({"sigmoid", "hard_sigmoid"})
 RECTIFIERS = frozenset({"relu", "leaky_relu", "relu6", "prelu"})
 MERGES = frozenset({"Add", "Concatenate", "Average", "Multiply", "Maximum"})
 
-DEEP_SIGMOIDS, DEEP_TANHS, DEEP_RECTIFIERS = 4, 6, 5
-"""From so many hidden layers in a row on gradients vanish unless something is done for them."""
+DEEP_SIGMOIDS, DEEP_TANHS, DEEP_RECTIFIERS = 4, 6, 8
+"""From so many hidden layers on gradients or signals vanish unless something is done for them."""
 
 MUCH_DROPOUT = 0.7
 FEW_IN_A_BATCH = 4
@@ -56,7 +56,7 @@ def advise_on_initializer(layer: Layer, activation: str | None) -> Iterator[Prob
     """An initializer that was made for other activations."""
     family = _family(layer.choice.arguments.get("kernel_initializer"))
     if family == "He" and activation in SQUASHING:
-        message = f"the variance of He is made for ReLU and drives {activation} into its flat ends; use glorot_uniform"
+        message = f"He's variance makes up for what ReLU cuts off, and {activation} cuts nothing; use glorot_uniform"
         yield layer.hint(message, "kernel_initializer")
 
 

@@ -72,7 +72,10 @@ def _explain_crossentropy(ending: Ending, kind: str, loss: WrittenChoice) -> str
         return None
     if activation in UNBOUNDED:
         given = "without an activation the output gives" if activation == "linear" else f"{activation} gives"
-        return f"{given} any number, and {loss.name} expects probabilities; write activation: {wanted}"
+        return (
+            f"{given} numbers outside of 0 to 1, and {loss.name} expects probabilities; "
+            f"write activation: {wanted}"
+        )
     if kind in BINARY and activation == "softmax" and ending.units != 1:
         return (
             f"softmax shares 1 out among the units, and {loss.name} takes each unit as a yes or no of its own; "
@@ -97,7 +100,7 @@ def _explain_range(outline: Outline, ending: Ending) -> str | None:
         return None
     return (
         f"{ending.activation} gives numbers from {low} to {high}, and the target of {outline.facts.name} goes "
-        "far beyond; leave the activation out"
+        "beyond; leave the activation out"
     )
 
 
@@ -140,7 +143,9 @@ def advise_on_metrics(outline: Outline, ending: Ending, kind: str, loss: Written
         name = fold(part.name) if part else ""
         if name not in ACCURACIES:
             continue
-        if target == "numbers" or (target == "inputs" and kind in NUMBERS_ONLY):
+        if (target == "numbers" and not _may_be_classes(outline)) or (
+            target == "inputs" and kind in NUMBERS_ONLY
+        ):
             yield metric.problem(
                 f"{metric.name} counts answers that are exactly right, and a number is never hit exactly; "
                 "use mean_absolute_error"
@@ -158,6 +163,12 @@ def advise_on_metrics(outline: Outline, ending: Ending, kind: str, loss: Written
                 f"{metric.name} counts every unit, and most are rightly near 0 even where the class is wrong; "
                 "write accuracy"
             )
+
+
+def _may_be_classes(outline: Outline) -> bool:
+    """Whether the numbers to be learnt are whole, such as -1 and 1, so that they can be hit."""
+    node = outline.node("data", "source", "inline", "y")
+    return node is not None and all(number == int(number) for number in numbers(plain(node)))
 
 
 def advise_on_balance(outline: Outline) -> Iterator[Problem]:

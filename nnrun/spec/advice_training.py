@@ -128,12 +128,17 @@ def advise_on_batches(outline: Outline) -> Iterator[Problem]:
         )
     elif steps < FEW_STEPS_AN_EPOCH and examples >= MANY and steps * training.epochs < 5 * FEW_STEPS:
         yield outline.hint(
-            f"{examples:,} examples in batches of {training.batch_size:,} are {steps} "
-            f"{'step' if steps == 1 else 'steps'} an epoch, so that the weights change only "
+            f"{examples:,} examples in batches of {training.batch_size:,} are "
+            f"{_count(steps, 'step')} an epoch, so that the weights change only "
             f"{steps * training.epochs} times in all; use batches of 32 to 256",
             "training",
             "batch_size",
         )
+
+
+def _count(number: int, word: str) -> str:
+    """``1 step``, ``2 steps``."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def advise_on_epochs(outline: Outline) -> Iterator[Problem]:
@@ -149,7 +154,7 @@ def advise_on_epochs(outline: Outline) -> Iterator[Problem]:
         )
     elif 0 < steps * epochs < FEW_STEPS and examples < MANY:
         yield outline.hint(
-            f"{epochs} epochs of {steps} steps change the weights only {steps * epochs} times; "
+            f"{epochs} epochs of {_count(steps, 'step')} change the weights only {steps * epochs} times; "
             "train for more epochs, or use smaller batches",
             "training",
             "epochs",
@@ -193,7 +198,7 @@ def advise_on_patience(outline: Outline) -> Iterator[Problem]:
         patience = _patience(callback)
         if isinstance(start, int) and patience + start >= epochs:
             acts = "stops" if callback.name == "EarlyStopping" else "reduces the learning rate"
-            message = f"never {acts}, because it waits {patience + start} of {epochs} epochs; "
+            message = f"never {acts}, because it waits {patience + start} of {_count(epochs, 'epoch')}; "
             remedy = "lower the patience, or train longer"
             yield _hint_on(callback, "patience", message + remedy)
 

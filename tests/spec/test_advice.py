@@ -79,21 +79,21 @@ OUTPUT_CASES = [
         "no activation with categorical cross-entropy",
         Written("[Flatten, {Dense: {units: 10}}]", "categorical_crossentropy"),
         {"loss": "{CategoricalCrossentropy: {from_logits: true}}"},
-        "model.layers[1].Dense: without an activation the output gives any number, and categorical_crossentropy "
-        "expects probabilities; write activation: softmax",
+        "model.layers[1].Dense: without an activation the output gives numbers outside of 0 to 1, and "
+        "categorical_crossentropy expects probabilities; write activation: softmax",
     ),
     Case(
         "no activation before a layer of its own",
         Written("[Flatten, {Dense: {units: 10}}]"),
         {"layers": "[Flatten, {Dense: {units: 10}}, Softmax]"},
-        "model.layers[1].Dense: without an activation the output gives any number, and "
+        "model.layers[1].Dense: without an activation the output gives numbers outside of 0 to 1, and "
         "sparse_categorical_crossentropy expects probabilities; write activation: softmax",
     ),
     Case(
         "tanh with binary cross-entropy",
         Written("[{Dense: {units: 1, activation: tanh}}]", "bce", "moons"),
         {"loss": "hinge"},
-        "model.layers[0].Dense.activation: tanh gives any number, and bce expects probabilities; "
+        "model.layers[0].Dense.activation: tanh gives numbers outside of 0 to 1, and bce expects probabilities; "
         "write activation: sigmoid",
     ),
     Case(
@@ -114,7 +114,7 @@ OUTPUT_CASES = [
         "sigmoid for a number",
         Written(f"[{SIGMOID}]", "mse", "celsius"),
         {"layers": f"[{NUMBER}]"},
-        "model.layers[0].Dense.activation: sigmoid gives numbers from 0 to 1, and the target of celsius goes far "
+        "model.layers[0].Dense.activation: sigmoid gives numbers from 0 to 1, and the target of celsius goes "
         "beyond; leave the activation out",
     ),
     Case(
@@ -123,7 +123,7 @@ OUTPUT_CASES = [
             "[{Dense: {units: 1, activation: tanh}}]", "mse", "{inline: {x: [1, 2, 3], y: [0.5, -1, 2.5]}}"
         ),
         {"source": "{inline: {x: [1, 2, 3], y: [0.5, -1, 0.25]}}"},
-        "model.layers[0].Dense.activation: tanh gives numbers from -1 to 1, and the target of inline goes far "
+        "model.layers[0].Dense.activation: tanh gives numbers from -1 to 1, and the target of inline goes "
         "beyond; leave the activation out",
     ),
     Case(
@@ -364,8 +364,8 @@ LAYER_CASES = [
             + SOFTMAX
             + "]"
         },
-        "model.layers[1].Dense.kernel_initializer: the variance of He is made for ReLU and drives tanh into its flat "
-        "ends; use glorot_uniform",
+        "model.layers[1].Dense.kernel_initializer: He's variance makes up for what ReLU cuts off, and "
+        "tanh cuts nothing; use glorot_uniform",
     ),
     Case(
         "He for a sigmoid in a layer of its own",
@@ -377,8 +377,8 @@ LAYER_CASES = [
             "layers": "[Flatten, {Dense: {units: 9, kernel_initializer: he_normal}}, BatchNormalization, "
             "{Activation: {activation: relu}}, " + SOFTMAX + "]"
         },
-        "model.layers[1].Dense.kernel_initializer: the variance of He is made for ReLU and drives sigmoid into its "
-        "flat ends; use glorot_uniform",
+        "model.layers[1].Dense.kernel_initializer: He's variance makes up for what ReLU cuts off, and "
+        "sigmoid cuts nothing; use glorot_uniform",
     ),
     Case(
         "hidden softmax",
@@ -474,9 +474,9 @@ LAYER_CASES = [
     ),
     Case(
         "deep rectifiers",
-        Written(stack(5, RELU)),
-        {"layers": stack(5, HE)},
-        "model.layers[1].Dense: with Glorot's variance relu halves the signal's from layer to layer, here 5 times; "
+        Written(stack(8, RELU)),
+        {"layers": stack(8, HE)},
+        "model.layers[1].Dense: with Glorot's variance relu halves the signal's from layer to layer, here 8 times; "
         "write kernel_initializer: he_normal, or put BatchNormalization between them",
     ),
 ]
@@ -544,22 +544,25 @@ def test_configuration_needs_no_advice(path: Path) -> None:
     assert [str(hint) for hint in advise(load_spec(path))] == []
 
 
-def test_hints_stand_in_the_order_of_their_places_the_command_line_last(tmp_path: Path) -> None:
-    (tmp_path / "base.yaml").write_text(Written(training="monitor: loss").text, "utf-8")
-    path = tmp_path / "spec.yaml"
+def test_hints_stand_in_the_order_of_their_places_the_command_line_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("zero.yaml").write_text(Written(training="optimizer: adagrad").text, "utf-8")
+    path = Path("spec.yaml")
     path.write_text(
-        "base: base.yaml\n"
-        "training: {optimizer: adagrad, epochs: 25}\n"
+        "base: zero.yaml\n"
+        "training: {epochs: 25}\n"
         "model: {layers: [Flatten, {Dropout: {rate: 0.9}}, {Dense: {units: 10}}]}\n",
         "utf-8",
     )
     found = advise(load_spec(path, ["training.batch_size=30000"]))
 
-    assert [str(hint.place).replace(f"{tmp_path}/", "") for hint in found] == [
-        "spec.yaml:2:23",
-        "spec.yaml:2:40",
+    assert [str(hint.place) for hint in found] == [
+        "spec.yaml:2:20",
         "spec.yaml:3:44",
         "spec.yaml:3:52",
+        "zero.yaml:3:62",
         "command line:1:21",
     ]
 
@@ -610,3 +613,12 @@ def test_parts_of_the_users_own_are_left_alone(layers: str, tmp_path: Path) -> N
     path.write_text(Written(layers).text, "utf-8")
 
     assert advise(load_spec(path, (), code)) == []
+
+
+@pytest.mark.parametrize(("y", "is_told"), [("[-1, 1, 1]", False), ("[-1, 1, 1.5]", True)])
+def test_accuracy_of_whole_numbers_is_not_advised_against(y: str, is_told: bool, tmp_path: Path) -> None:
+    written = Written(f"[{NUMBER}]", "mse", f"{{inline: {{x: [1, 2, 3], y: {y}}}}}", "metrics: [accuracy]")
+
+    assert [hint.startswith("training.metrics[0]: accuracy counts") for hint in hints(tmp_path, written)] == [
+        True
+    ] * is_told
