@@ -190,4 +190,6 @@ def _explain(path: Path, error: OSError) -> str:
         return f"{start}; choose a folder that you may write to with --runs-dir"
     if error.errno == errno.ELOOP:
         return f"{start}: it is a symbolic link"
+    if error.errno == errno.EIO:
+        return f"{start}; the disk may be failing: copy the run to another one, and go on there"
     return start
