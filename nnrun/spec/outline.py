@@ -64,10 +64,11 @@ class Layer:
     index: int
     before: tuple[int, ...]
 
-    @property
+    @functools.cached_property
     def kind(self) -> str:
-        """Keras's name: ``Dense``."""
-        return self.choice.name
+        """Keras's own name, whatever alias is written: ``Conv2D`` for ``Convolution2D``."""
+        part = catalog.find("layer", self.choice.name)
+        return part.name if part else self.choice.name
 
     @functools.cached_property
     def activation(self) -> str | None:
