@@ -95,4 +95,4 @@ def main() -> None:
     app()
 
 
-from nnrun.cli import specifications, starting, trainings  # noqa: E402, F401  (they register their commands with the app)
+from nnrun.cli import explain, specifications, starting, trainings  # noqa: E402, F401  (they register their commands)

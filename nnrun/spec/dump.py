@@ -44,7 +44,7 @@ def _entry(key: str, value: Any) -> list[str]:
         and (key in BLOCK_LISTS or any(isinstance(item, dict) for item in value))
     ):
         return [f"{key}:", *(f"  - {_item(item)}" for item in value)]
-    return [f"{key}: {_flow(value)}"]
+    return [f"{key}: {flow(value)}"]
 
 
 def _block(name: str, block: dict[str, Any]) -> list[str]:
@@ -58,17 +58,17 @@ def _item(value: Any) -> str:
     if isinstance(value, dict) and len(value) == 1:
         ((name, arguments),) = value.items()
         if len(name) <= LONGEST_KEY:
-            return f"{_text(name)}: {_flow(arguments)}"
-    return _flow(value)
+            return f"{_text(name)}: {flow(arguments)}"
+    return flow(value)
 
 
-def _flow(value: Any) -> str:
-    """A value on one line."""
+def flow(value: Any) -> str:
+    """A value on one line, as it is written in a specification."""
     match value:
         case dict():
-            return "{" + ", ".join(f"{_key(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{_key(key)}: {flow(item)}" for key, item in value.items()) + "}"
         case list() | tuple():
-            return "[" + ", ".join(map(_flow, value)) + "]"
+            return "[" + ", ".join(map(flow, value)) + "]"
         case None:
             return "null"
         case bool():

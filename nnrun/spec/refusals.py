@@ -32,6 +32,7 @@ REFUSED: dict[str, str] = {
     "serialize": NOT_A_PART,
     "deserialize": NOT_A_PART,
     "get": NOT_A_PART,
+    "threshold": "needs two numbers and takes none here; write the layer ReLU: {threshold: 1.0}",
     "circle": "needs embeddings that a data set does not hold; write Circle",
     "Mean": "averages values without looking at the targets; use a metric such as MeanAbsoluteError",
     "Sum": "adds values without looking at the targets; use a metric such as MeanAbsoluteError",
