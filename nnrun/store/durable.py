@@ -30,10 +30,12 @@ class FileSystem:
         return os.fdopen(os.open(path, flags, 0o644), "w+b")
 
     def open_append(self, path: Path) -> IO[bytes]:
+        if path.is_fifo():
+            raise OSError(errno.EPIPE, "it is a pipe")
         flags = (
             os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         )
-        return os.fdopen(os.open(path, flags, 0o644), "ab")
+        return os.fdopen(os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o644), "ab")
 
     def write(self, file: IO[bytes], data: bytes) -> None:
         file.write(data)

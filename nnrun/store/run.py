@@ -173,9 +173,14 @@ class Run:
         append_line(self.path / "resumes.jsonl", json.dumps(finite(dict(facts)), ensure_ascii=False))
 
     def resumes(self) -> list[dict[str, Any]]:
-        """What :meth:`append_resume` recorded; a line that a crash cut short is left out."""
-        found = map(_map_or_none, _lines(self.path / "resumes.jsonl"))
-        return [facts for facts in found if facts is not None]
+        """What :meth:`append_resume` recorded, up to a line that is damaged."""
+        found = []
+        for line in _lines(self.path / "resumes.jsonl"):
+            facts = _map_or_none(line)
+            if facts is None:
+                break
+            found.append(facts)
+        return found
 
     def write_divergence(self, facts: Mapping[str, Any]) -> None:
         """Write ``diverged.json``: where the training was lost."""

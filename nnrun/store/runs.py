@@ -79,11 +79,17 @@ def _next_sequence(runs: Path) -> int:
     counter = runs / ".sequence"
     with explained(counter), FileLock(runs / ".sequence.lock", timeout=COUNTER_PATIENCE_SECONDS):
         try:
-            last = max(0, int(read_own(counter, MOST_COUNTER_BYTES)))
+            last = _number(read_own(counter, MOST_COUNTER_BYTES))
         except (OSError, RunError, ValueError):
             last = max((_sequence(run) for run in _found(runs)), default=0)
         write_text(counter, f"{last + 1}\n")
         return last + 1
+
+
+def _number(text: bytes) -> int:
+    if not text.strip().isdigit():
+        raise ValueError("not a number of a run")
+    return int(text)
 
 
 def slug(name: str) -> str:
