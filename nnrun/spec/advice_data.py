@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.errors import Problem
+from nnrun.spec.catalog import is_application
 from nnrun.spec.node import plain
 from nnrun.spec.outline import ARRIVING, DENSE_OR_CONVOLUTION, DROPOUTS, Layer, Outline, numbers
 
@@ -28,6 +29,7 @@ def advise_on_data(outline: Outline) -> Iterator[Problem]:
     yield from advise_on_scale(outline)
     yield from advise_on_rescaling(outline)
     yield from advise_on_words(outline)
+    yield from advise_on_size(outline)
 
 
 def _first_layers(outline: Outline) -> Iterator[Layer]:
@@ -99,3 +101,36 @@ def advise_on_words(outline: Outline) -> Iterator[Problem]:
             f"the word numbers of {facts.name} are names, and a Dense takes them for sizes; "
             f"put Embedding: {{input_dim: {facts.vocabulary}, output_dim: 16}} first"
         )
+
+
+def advise_on_size(outline: Outline) -> Iterator[Problem]:
+    """Far more parameters than there are examples to learn them from."""
+    from nnrun.spec.paper import parameter_count, trace
+
+    examples = outline.examples
+    if examples is None or outline.is_toy or outline.training.epochs == 0 or _is_regularized(outline):
+        return
+    count = parameter_count(trace(outline.loaded))
+    if count is not None and count >= PARAMETERS_PER_EXAMPLE * examples:
+        yield outline.hint(
+            f"{count:,} parameters for {examples:,} training examples can learn them by heart; use smaller layers, "
+            "or add Dropout, or EarlyStopping with a validation_split",
+            "model",
+            "layers",
+        )
+
+
+def _is_regularized(outline: Outline) -> bool:
+    """Whether anything is there against overfitting, or weights that were learnt from other examples."""
+    if any(callback.name == "EarlyStopping" for callback in outline.callbacks):
+        return True
+    optimizer = outline.training.optimizer
+    if "weight_decay" in optimizer.arguments or "AdamW" in optimizer.name:
+        return True
+    return any(
+        layer.kind in AGAINST_OVERFITTING
+        or layer.kind.startswith("Random")
+        or is_application(layer.kind)
+        or any(name.endswith(("regularizer", "dropout", "constraint")) for name in layer.choice.arguments)
+        for layer in outline.layers
+    )

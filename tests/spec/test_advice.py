@@ -522,7 +522,35 @@ DATA_CASES = [
         "put Embedding: {input_dim: 10000, output_dim: 16} first",
     ),
 ]
-CASES = [*OUTPUT_CASES, *TRAINING_CASES, *LAYER_CASES, *DATA_CASES]
+LARGE = "[Flatten, {Dense: {units: 2048, activation: relu}}, " + SOFTMAX + "]"
+SIZE_HINT = (
+    "model.layers: 153,610 parameters for 1,438 training examples can learn them by heart; use smaller layers, or "
+    "add Dropout, or EarlyStopping with a validation_split"
+)
+SIZE_CASES = [
+    Case(
+        "far more parameters than examples", Written(LARGE, source="digits"), {"source": "mnist"}, SIZE_HINT
+    ),
+    Case(
+        "far more parameters without dropout",
+        Written(LARGE, source="digits"),
+        {"layers": LARGE.replace("}}, {", "}}, {Dropout: {rate: 0.5}}, {")},
+        SIZE_HINT,
+    ),
+    Case(
+        "far more parameters without a penalty",
+        Written(LARGE, source="digits"),
+        {"layers": LARGE.replace("relu", "relu, kernel_regularizer: l2")},
+        SIZE_HINT,
+    ),
+    Case(
+        "far more parameters that never stop",
+        Written(LARGE, source="digits"),
+        {"training": "validation_split: 0.1, callbacks: [EarlyStopping]"},
+        SIZE_HINT,
+    ),
+]
+CASES = [*OUTPUT_CASES, *TRAINING_CASES, *LAYER_CASES, *DATA_CASES, *SIZE_CASES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -622,3 +650,20 @@ def test_accuracy_of_whole_numbers_is_not_advised_against(y: str, is_told: bool,
     assert [hint.startswith("training.metrics[0]: accuracy counts") for hint in hints(tmp_path, written)] == [
         True
     ] * is_told
+
+
+def test_parameters_that_cannot_be_counted_are_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnrun.spec.paper.parameter_count", lambda layers: None)
+
+    assert hints(tmp_path, Written(LARGE, source="digits")) == []
+
+
+def test_layer_by_another_name_of_keras_is_the_same_layer(tmp_path: Path) -> None:
+    image = "{Reshape: {target_shape: [28, 28, 1]}}"
+    layers = f"[{image}, {{Convolution2D: {{filters: 9, kernel_size: 3, activation: relu}}}}, ReLU, Flatten, {SOFTMAX}]"
+
+    assert hints(tmp_path, Written(layers)) == [
+        "model.layers[2].ReLU: the values went through relu in the layer above already; keep one of the two"
+    ]
