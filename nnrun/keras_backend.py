@@ -6,15 +6,20 @@ So every other file opens this door inside the function that needs it, and the n
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 _terminal: TextIO | None = None
+
+OPTIONAL = ("matplotlib", "pandas", "sklearn")
+"""What Keras imports at its start when it is installed, for functions that nnrun does not use; half a second each."""
 
 
 def load_keras() -> Any:
@@ -32,12 +37,25 @@ def load_keras() -> Any:
         divert_native_noise(None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other people's packages, at import; nothing a user could act on
-        keras = importlib.import_module("keras")
+        with _hidden(*OPTIONAL):
+            keras = importlib.import_module("keras")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     keras.config.disable_traceback_filtering()
     return keras
+
+
+@contextlib.contextmanager
+def _hidden(*packages: str) -> Iterator[None]:
+    """Let packages that are not imported yet look as if they were not installed."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an import of it fails
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def load_tensorflow() -> Any:
@@ -71,6 +89,8 @@ def divert_native_noise(log: Path | None) -> None:
         _terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace")
         if sys.stderr is sys.__stderr__:
             sys.stderr = _terminal
-    target = os.open(log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    target = os.open(
+        log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644
+    )
     os.dup2(target, 2)
     os.close(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -171,7 +172,7 @@ def _explain(part: Part, name: str) -> PartInWords:
 def _meaning(part: Part) -> str:
     """Our own words, then Keras's."""
     ours = what_it_does(part.kind, part.name)
-    theirs = plain_text(description(part.doc))
+    theirs = re.sub(r"[^.\n]*:$", "", plain_text(description(part.doc))).strip()  # what a list would follow
     if not theirs or ours.lower() == theirs.rstrip(".").lower() or theirs.lower().startswith(ours.lower()):
         return theirs or ours
     return f"{ours[:1].upper()}{ours[1:]}.\n\n{theirs}"

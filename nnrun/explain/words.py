@@ -71,6 +71,10 @@ LAYERS = {
     "Embedding": "looks up a learned vector for each number, such as a word's",
     "Concatenate": "puts its inputs one after the other",
     "Add": "adds its inputs, value by value",
+    "LSTM": "reads the steps one after the other, with a memory that gates write, forget and read",
+    "GRU": "reads the steps one after the other, with a memory and two gates: a lighter LSTM",
+    "SimpleRNN": "reads the steps one after the other, each together with its own last output",
+    "MultiHeadAttention": "lets each step look at all the others and take from those that matter to it",
     "GaussianNoise": "adds a little random noise in training",
 }
 
@@ -83,7 +87,7 @@ TABLES: dict[Kind, dict[str, str]] = {
 }
 
 
-LINK = re.compile(r"\[([^\]]*)\]\((https?://[^)]*)\)")
+LINK = re.compile(r"\[([^\]]*)\]\(\s*(https?://[^)]*?)\s*\)")
 TYPE_ALONE = re.compile(
     r"(?:\(?optional\)?,? |an? |the |python |small |positive |non-negative |initial |final )*"
     r"(?:integers?|int|floats?|bool(?:ean)?|strings?|str|number|tuple|list)\.",
@@ -112,4 +116,6 @@ def what_it_does(kind: Kind, name: str) -> str:
         if key in table:
             return table[key]
     text = plain_text(summary(part.doc)).rstrip(".") if part else ""
+    if not text and kind == "layer" and catalog.is_application(name):
+        return "a ready network of keras.applications, used like a layer"
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
