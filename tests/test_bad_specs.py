@@ -67,14 +67,20 @@ CANNOT_CARRY_A_COMMENT: dict[str, tuple[bytes, str]] = {
         b"",
         "x.yaml:1:1  expected the sections data, model and training; found nothing but spaces and comments",
     ),
-    "utf16": ("seed: 1\n".encode("utf-16"), "x.yaml is UTF-16 or UTF-32 text; save it as UTF-8"),
+    "utf16": (
+        "seed: 1\n".encode("utf-16"),
+        "x.yaml:1:1  expected UTF-8 text, found UTF-16 or UTF-32; save the file as UTF-8",
+    ),
     "utf16_big": (
         b"\xfe\xff" + "seed: 1\n".encode("utf-16-be"),
-        "x.yaml is UTF-16 or UTF-32 text; save it as UTF-8",
+        "x.yaml:1:1  expected UTF-8 text, found UTF-16 or UTF-32; save the file as UTF-8",
     ),
-    "utf32": ("seed: 1\n".encode("utf-32"), "x.yaml is UTF-16 or UTF-32 text; save it as UTF-8"),
-    "zero_byte": (b"seed: 1\x00\n", "x.yaml is not a text file: it holds zero bytes"),
-    "binary": (bytes(range(256)), "x.yaml is not a text file: it holds zero bytes"),
+    "utf32": (
+        "seed: 1\n".encode("utf-32"),
+        "x.yaml:1:1  expected UTF-8 text, found UTF-16 or UTF-32; save the file as UTF-8",
+    ),
+    "zero_byte": (b"seed: 1\x00\n", "x.yaml:1:8  expected text, found a zero byte; is it a specification?"),
+    "binary": (bytes(range(256)), "x.yaml:1:1  expected text, found a zero byte; is it a specification?"),
     "latin1": (
         "seed: 1\ndescription: für\n".encode("latin-1"),
         "x.yaml:2:15  expected UTF-8 text, found the byte 0xfc; save the file as UTF-8",

@@ -214,6 +214,7 @@ class _Composer:
         refused = Reader.NON_PRINTABLE.search(text)
         if refused:
             self._report(f"the control character U+{ord(refused.group()):04X} cannot stand in text", place)
+            return Reader.NON_PRINTABLE.sub("?", text)  # no file system would take it for a path
         return text
 
     def _list(self, depth: int) -> list[Node]:

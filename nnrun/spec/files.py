@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -9,8 +10,10 @@ from pathlib import Path as FilePath
 from nnrun.errors import Problem
 from nnrun.spec import catalog
 from nnrun.spec.choices import read_choice
+from nnrun.spec.names import shorten
 from nnrun.spec.node import Node, Path, find, path_text, put_at
 from nnrun.spec.overrides import COMMAND_LINE
+from nnrun.spec.source import LONGEST_PATH
 
 IMAGENET = (
     "would be downloaded, and a specification names what it trains on; fetch the file of weights once "
@@ -32,11 +35,12 @@ def anchor_files(tree: Node) -> tuple[Node, list[Problem]]:
             problems.append(Problem(IMAGENET, path_text(path), node.place))
             continue
         source = tree.place.source if node.place.source.name == COMMAND_LINE else node.place.source
-        file = (FilePath(source.name).parent / node.value).resolve()
-        if not file.is_file():
-            message = f"there is no file {file}; paths are relative to {FilePath(source.name).parent or '.'}"
+        file = os.path.realpath(FilePath(source.name).parent / node.value)
+        if not os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises when the name is too long)
+            shown = [shorten(str(one), LONGEST_PATH) for one in (file, FilePath(source.name).parent or ".")]
+            message = f"there is no file {shown[0]}; paths are relative to {shown[1]}"
             problems.append(Problem(message, path_text(path), node.place))
-        tree = put_at(tree, path, replace(node, value=str(file)))
+        tree = put_at(tree, path, replace(node, value=file))
     return tree, problems
 
 

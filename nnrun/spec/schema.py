@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from nnrun.spec.names import shorten as shorten
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -75,11 +77,6 @@ def describe(value: Any) -> str:
         case dict():
             return "a map" if value else "an empty map"
     return type(value).__name__
-
-
-def shorten(text: str, longest: int = 40) -> str:
-    """The text itself, or its beginning and three dots."""
-    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 Chosen = Annotated[Choice, BeforeValidator(Choice.parse), PlainSerializer(Choice.plain)]

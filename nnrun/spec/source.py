@@ -8,12 +8,14 @@ from pathlib import Path
 
 from nnrun.errors import Place, Problem, Source, SpecError
 from nnrun.spec.compose import compose
-from nnrun.spec.names import nearest
+from nnrun.spec.names import nearest, shorten
 from nnrun.spec.node import Node, child, find, leaves, path_text, plain
 
 __all__ = ["Node", "child", "compose", "find", "leaves", "parse_yaml", "path_text", "plain", "read_source"]
 
 MOST_BYTES = 1 << 20
+LONGEST_PATH = 250
+"""Characters of a path in a message."""
 
 
 def parse_yaml(source: Source) -> Node:
@@ -39,21 +41,22 @@ def read_source(path: Path) -> Source:
         SpecError: It is missing, unreadable, too large, or not text.
     """
     name = _printable(str(path))
+    shown = shorten(name, LONGEST_PATH)
     try:
         with path.open("rb") as file:
             _check_kind(file.fileno(), name)
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise _refusal(f"{name} does not exist{_near(path)}", name) from None
+        raise _refusal(f"{shown} does not exist{_near(path)}", name) from None
     except IsADirectoryError:
-        raise _refusal(f"expected a YAML file, found the folder {name}{_contents(path)}", name) from None
+        raise _refusal(f"expected a YAML file, found the folder {shown}{_contents(path)}", name) from None
     except PermissionError:
-        raise _refusal(f"{name} may not be read: permission denied; see `ls -l {name}`", name) from None
+        raise _refusal(f"{shown} may not be read: permission denied; see `ls -l {shown}`", name) from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = error.strerror if isinstance(error, OSError) else error
-        raise _refusal(f"{name} cannot be read: {reason}", name) from None
+        raise _refusal(f"{shown} cannot be read: {reason}", name) from None
     if len(data) > MOST_BYTES:
-        raise _refusal(f"{name} is larger than {MOST_BYTES >> 20} MiB; is it a specification?", name)
+        raise _refusal(f"{shown} is larger than {MOST_BYTES >> 20} MiB; is it a specification?", name)
     return _decode(data, name)
 
 
@@ -95,14 +98,21 @@ def _names(folder: Path) -> list[str] | None:
 
 def _decode(data: bytes, name: str) -> Source:
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
-        raise _refusal(f"{name} is UTF-16 or UTF-32 text; save it as UTF-8", name)
+        wide = "utf-32" if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff") else "utf-16"
+        place = Place(Source(name, data.decode(wide, "replace")), 1, 1, 2)
+        raise _refusal("expected UTF-8 text, found UTF-16 or UTF-32; save the file as UTF-8", name, place)
     if b"\x00" in data:
-        raise _refusal(f"{name} is not a text file: it holds zero bytes", name)
+        message = "expected text, found a zero byte; is it a specification?"
+        raise _refusal(message, name, _place_of_byte(data, data.index(b"\x00"), name))
     try:
         return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        readable = Source(name, data.decode("utf-8-sig", "replace"))
-        before = (data[: error.start].decode("utf-8-sig") + "?").splitlines()
-        place = Place(readable, len(before), len(before[-1]), len(before[-1]) + 1)
         message = f"expected UTF-8 text, found the byte 0x{data[error.start]:02x}; save the file as UTF-8"
-        raise _refusal(message, name, place) from None
+        raise _refusal(message, name, _place_of_byte(data, error.start, name)) from None
+
+
+def _place_of_byte(data: bytes, index: int, name: str) -> Place:
+    """Where a byte stands in the text that the rest of the file is."""
+    readable = Source(name, data.decode("utf-8-sig", "replace"))
+    before = (data[:index].decode("utf-8-sig", "replace") + "?").splitlines()
+    return Place(readable, len(before), len(before[-1]), len(before[-1]) + 1)
