@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,8 +53,8 @@ def _find_odd(value: Any) -> Any:
         if not value or any(value_shape(item) != value_shape(value[0]) for item in value):
             return value
         return next((odd for item in value if (odd := _find_odd(item)) is not None), None)
-    plain = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if plain and abs(value) <= 3e38:  # float32 ends there
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if plain and abs(value) <= 3e38:  # float32 ends there; not even a NaN is less
         return None
     return "nothing" if value is None else value
 
