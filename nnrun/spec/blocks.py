@@ -15,12 +15,13 @@ In a block ``$name`` is a parameter, ``input`` is what arrives, and names of lay
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nnrun.errors import Problem
 from nnrun.spec.choices import WrittenChoice, read_choice
-from nnrun.spec.names import did_you_mean, nearest
+from nnrun.spec.names import MOST_LISTED, did_you_mean, listed, nearest, shorten
 from nnrun.spec.node import Node, Path, find, leaves, path_text, plain, put_at
 from nnrun.spec.schema import describe
 
@@ -35,9 +36,13 @@ DEEPEST = 8
 """Blocks inside blocks."""
 
 
-def reference(index: int) -> str:
+class Reference(str):
+    """A reference to a layer by its index, which no text of a specification can be taken for."""
+
+
+def reference(index: int) -> Reference:
     """How the laid-out list refers to its layer at an index, whatever its name; -1 is the model's (last) input."""
-    return f"#{index}"
+    return Reference(f"#{index}")
 
 
 def lay_out(tree: Node) -> tuple[Node, list[Problem]]:
@@ -102,7 +107,7 @@ class _Layout:
         self.blocks = blocks
         self.layers: list[Node] = []
         self.problems: list[Problem] = []
-        self.uses: dict[str, int] = {}
+        self.uses: Counter[str] = Counter()
 
     def place(self, nodes: Sequence[Node], path: Path, scope: _Scope) -> None:
         """Add the layers of a list, one after the other."""
@@ -123,6 +128,10 @@ class _Layout:
                 self.layers.append(node)
                 self.problems.append(choice.problem_in_name(f"more than {MOST_LAYERS:,} layers; repeat less"))
 
+    def _is_full(self) -> bool:
+        """Whether there is no room for another use; one without layers takes room too, or it could go on for ever."""
+        return len(self.layers) > MOST_LAYERS or self.uses.total() > DEEPEST * MOST_LAYERS
+
     def _place_block(self, use: WrittenChoice, scope: _Scope) -> None:
         block = self.blocks[use.name]
         problems = list(_check_use(use, block, scope.blocks))
@@ -131,7 +140,7 @@ class _Layout:
             label = {"name": use.arguments["name"]} if "name" in use.arguments else {}
             stand_in = Node({"Identity": Node(label, use.place, use.place)}, use.place, written=use.path)
             self.layers.append(stand_in)  # so that what refers to it finds it
-        if problems or len(self.layers) > MOST_LAYERS:
+        if problems or self._is_full():
             return
         values = {name: node for name, node in use.arguments.items() if name not in RESERVED}
         given = _texts(use.arguments.get("inputs"))
@@ -139,7 +148,9 @@ class _Layout:
         repeat = use.value("repeat")
         times = repeat if isinstance(repeat, int) else 1
         for turn in range(times):
-            self.uses[use.name] = self.uses.get(use.name, 0) + 1
+            if self._is_full():
+                return
+            self.uses[use.name] += 1
             prefix = f"{name or f'{use.name}_{self.uses[use.name]}'}{f'_{turn + 1}' if name and times > 1 else ''}_"
             inner = _Scope(
                 prefix=prefix,
@@ -163,7 +174,7 @@ def _rename(
         arguments["name"] = replace(arguments["name"], value=scope.prefix + own)
     if "inputs" in arguments:
         arguments["inputs"] = _rewire(arguments["inputs"], scope, local, last, _last_name(choice, last))
-    elif first and not scope.arriving[0].startswith("#"):
+    elif first and not isinstance(scope.arriving[0], Reference):
         items = [Node(name, choice.place) for name in scope.arriving]
         arguments["inputs"] = Node(items, choice.place)
     if not arguments:
@@ -248,7 +259,7 @@ def _check_blocks(node: Node) -> Iterator[Problem]:
                 yield Problem(message, path_text((*block.path, "defaults", name)), value.key_place)
             elif name not in block.parameters:
                 near = did_you_mean(name, block.parameters)
-                message = f"no layer of the block says ${name}{near}"
+                message = f"no layer of the block says ${shorten(name)}{near}"
                 yield Problem(message, path_text((*block.path, "defaults", name)), value.key_place)
 
 
@@ -256,22 +267,24 @@ def _check_use(use: WrittenChoice, block: _Block, above: tuple[str, ...]) -> Ite
     """What is wrong with the arguments of a use."""
     if use.name in above:
         yield use.problem_in_name(
-            f"the block uses itself ({' > '.join((*above, use.name))}); a block must end"
+            f"the block uses itself ({' > '.join(map(shorten, (*above, use.name)))}); a block must end"
         )
     elif len(above) >= DEEPEST:
         yield use.problem_in_name(f"blocks inside blocks, more than {DEEPEST} deep; lay some of them out")
     known = [*block.parameters, *RESERVED]
     for name in use.arguments:
         if name not in known:
-            near = did_you_mean(name, known) or f"; it takes {', '.join(known)}"
-            yield use.problem_in_key(name, f"the block '{use.name}' has no parameter '{name}'{near}")
+            near = did_you_mean(name, known) or f"; it takes {listed(known)}"
+            yield use.problem_in_key(
+                name, f"the block '{shorten(use.name)}' has no parameter '{shorten(name)}'{near}"
+            )
     given = {*use.arguments, *block.defaults, *(nearest(name, known) for name in use.arguments)}
     missing = [name for name in block.parameters if name not in given]
     if missing:
-        words = " and ".join(f"'{name}'" for name in missing)
-        example = ", ".join(f"{name}: ..." for name in missing)
+        words = " and ".join(f"'{shorten(name)}'" for name in missing[:MOST_LISTED])
+        example = ", ".join(f"{shorten(name)}: ..." for name in missing[:MOST_LISTED])
         yield use.problem_in_name(
-            f"missing {words}; write {use.name}: {{{example}}}, or give the block defaults"
+            f"missing {words}; write {shorten(use.name)}: {{{example}}}, or give the block defaults"
         )
     repeat = use.arguments.get("repeat")
     if repeat is not None and (

@@ -51,6 +51,11 @@ class WrittenChoice:
         node = self.arguments.get(argument)
         return None if node is None else plain(node)
 
+    def text(self, argument: str) -> str | None:
+        """An argument's value where that is text; None where it is anything else or not given."""
+        value = self.value(argument)
+        return value if isinstance(value, str) else None
+
 
 def whereabouts(place: Place, reader: Place) -> str:
     """Where something is, for somebody who reads a message about another place."""

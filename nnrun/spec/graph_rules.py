@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.errors import Place, Problem
+from nnrun.spec.blocks import Reference
 from nnrun.spec.choices import WrittenChoice, read_choices, whereabouts
-from nnrun.spec.names import did_you_mean
+from nnrun.spec.names import did_you_mean, listed, shorten
 from nnrun.spec.source import Node, find, path_text
 
 INPUT = "input"
@@ -24,19 +25,23 @@ def _check_names(tree: Node) -> Iterator[Problem]:
     layers = read_choices(tree, ("model", "layers"))
     given = _names(find(tree, ("model", "inputs")))
     known: dict[str, Place | None] = dict.fromkeys(given)
-    declared = {layer.value("name") for layer in layers if layer.name == "Input"}
-    if not given and not declared - {None}:
+    declared = [layer.text("name") for layer in layers if layer.name == "Input"]
+    if not given and not any(declared):
         known[INPUT] = None
-    all_names = {name for layer in layers if isinstance(name := layer.value("name"), str)}
+    all_names = {name for layer in layers if (name := layer.text("name"))}
     for layer in layers:
         yield from _check_inputs(layer, known, all_names)
-        name = layer.value("name")
-        if not isinstance(name, str):
+        name = layer.text("name")
+        if name is None:
             continue
+        if name.startswith("#"):
+            yield layer.problem_in_value("name", "expected a name that does not begin with '#'")
         if name in known and not (layer.name == "Input" and name in given):
             taken = known[name]
             where = f" ({whereabouts(taken, layer.place)})" if taken else ""
-            yield layer.problem_in_value("name", f"the name '{name}' is already taken{where}; names differ")
+            yield layer.problem_in_value(
+                "name", f"the name '{shorten(name)}' is already taken{where}; names differ"
+            )
         known.setdefault(name, layer.arguments["name"].place)
     yield from _check_outputs(find(tree, ("model", "outputs")), known)
 
@@ -52,7 +57,7 @@ def _check_ends(tree: Node, layers: list[WrittenChoice]) -> Iterator[Problem]:
         layer = layers[index]
         if layer.name == "Input":
             continue
-        if not used & {layer.value("name"), f"#{index}"}:
+        if not used & {layer.text("name"), f"#{index}"}:
             if layer.place not in reported:
                 yield layer.problem_in_name(
                     "leads to no output: the layers below take their inputs elsewhere; "
@@ -83,13 +88,8 @@ def _check_inputs(
         where = path_text((*path, index) if isinstance(node.value, list) else path)
         if not isinstance(item.value, str):
             yield Problem("expected the name of a layer, or a list of names", where, item.place)
-        elif item.value not in known and not _is_reference(item.value):
+        elif item.value not in known and not isinstance(item.value, Reference):
             yield Problem(_explain_name(item.value, layer, known, all_names), where, item.place)
-
-
-def _is_reference(name: str) -> bool:
-    """Whether a name was put here for the input of a block."""
-    return name.startswith("#")
 
 
 def _explain_name(
@@ -98,9 +98,9 @@ def _explain_name(
     if name == layer.value("name"):
         return "a layer cannot be its own input; inputs stand above it"
     if name in all_names:
-        return f"the layer '{name}' stands below; inputs stand above the layer that takes them"
+        return f"the layer '{shorten(name)}' stands below; inputs stand above the layer that takes them"
     near = did_you_mean(name, known)
-    return f"no layer above is named '{name}'{near or '; above are ' + ', '.join(known)}"
+    return f"no layer above is named '{shorten(name)}'{near or '; above are ' + listed(list(known))}"
 
 
 def _check_outputs(node: Node | None, known: dict[str, Place | None]) -> Iterator[Problem]:
@@ -110,7 +110,7 @@ def _check_outputs(node: Node | None, known: dict[str, Place | None]) -> Iterato
     for index, item in enumerate(node.value):
         if isinstance(item.value, str) and item.value not in known:
             near = did_you_mean(item.value, known)
-            message = f"no layer is named '{item.value}'{near or '; give a layer this name'}"
+            message = f"no layer is named '{shorten(item.value)}'{near or '; give a layer this name'}"
             yield Problem(message, f"model.outputs[{index}]", item.place)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from nnrun.errors import Place, Problem
 from nnrun.spec import catalog
+from nnrun.spec.blocks import Reference
 from nnrun.spec.choices import WrittenChoice, by_output, read_choice, read_choices
 from nnrun.spec.datasets import DatasetFacts, held_out
 from nnrun.spec.load import Loaded
@@ -124,6 +125,10 @@ class Outline:
         self.facts: DatasetFacts | None = known_facts(self.tree)
         self.layers = _read_layers(self.tree)
         self.callbacks = read_choices(self.tree, ("training", "callbacks"))
+        self._takers: dict[int, list[Layer]] = {}
+        for layer in self.layers:
+            for index in dict.fromkeys(layer.before):
+                self._takers.setdefault(index, []).append(layer)
 
     @property
     def examples(self) -> int | None:
@@ -149,7 +154,7 @@ class Outline:
 
     def after(self, layer: Layer) -> list[Layer]:
         """The layers that take a layer's values."""
-        return [other for other in self.layers if layer.index in other.before]
+        return self._takers.get(layer.index, [])
 
     def before(self, layer: Layer) -> Layer | None:
         """The one layer whose values a layer takes; None where there are several, or the model's input."""
@@ -243,7 +248,7 @@ def _read_layers(tree: Node) -> list[Layer]:
         if choice.name == "Input":
             before = [ARRIVING]
         elif isinstance(names, list):
-            before = [_index(str(name), indices) for name in names]
+            before = [_index(name, indices) for name in names]
         else:
             before = [index - 1]  # the layer above, or the model's input
         layers.append(Layer(choice, index, tuple(before)))
@@ -252,7 +257,7 @@ def _read_layers(tree: Node) -> list[Layer]:
 
 def _index(name: str, indices: dict[str, int]) -> int:
     """The index of the layer that a name, or the ``#3`` of a block, stands for."""
-    return int(name[1:]) if name.startswith("#") else indices.get(name, ARRIVING)
+    return int(name[1:]) if isinstance(name, Reference) else indices.get(name, ARRIVING)
 
 
 def _outputs(tree: Node, layers: list[Layer]) -> list[tuple[str, int]]:
@@ -261,7 +266,7 @@ def _outputs(tree: Node, layers: list[Layer]) -> list[tuple[str, int]]:
     names = plain(node) if node is not None else None
     if not isinstance(names, list):
         return [("", len(layers) - 1)]
-    indices = {layer.choice.value("name"): layer.index for layer in layers}
+    indices = {layer.choice.text("name"): layer.index for layer in layers}
     found = [(name, indices[name]) for name in names if name in indices]
     return [("", found[0][1])] if len(names) == 1 and found else found
 
