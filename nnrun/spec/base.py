@@ -14,7 +14,7 @@ from nnrun.errors import Place, Problem, SpecError
 from nnrun.spec.compose import compose
 from nnrun.spec.node import Node, plain
 from nnrun.spec.positions import Position, below, takes_choice
-from nnrun.spec.schema import Spec, describe
+from nnrun.spec.schema import Spec, describe, shorten
 from nnrun.spec.source import read_source
 
 LONGEST_CHAIN = 8
@@ -56,7 +56,9 @@ def _read_base(path: Path, reference: Node, chain: tuple[str, ...]) -> tuple[Nod
         return refusal(f"expected the path of a YAML file, found {describe(plain(reference))}")
     other = path.parent / reference.value
     if os.path.realpath(other) in chain:
-        return refusal(f"{reference.value} extends a file that extends it; a chain of bases must end")
+        return refusal(
+            f"{shorten(reference.value)} extends a file that extends it; a chain of bases must end"
+        )
     if len(chain) >= LONGEST_CHAIN:
         return refusal(f"a chain of more than {LONGEST_CHAIN} files; merge some of them")
     try:

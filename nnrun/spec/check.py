@@ -10,12 +10,11 @@ from nnrun.spec import catalog
 from nnrun.spec.argument_types import accepts, expectation
 from nnrun.spec.catalog import Kind, Part
 from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, read_losses, read_metrics
-from nnrun.spec.names import did_you_mean, fold, nearest
+from nnrun.spec.names import MOST_LISTED, did_you_mean, fold, listed, nearest, shorten
 from nnrun.spec.refusals import LEFT_OUT_ARGUMENTS, REFUSED_ARGUMENTS, RENAMED_ARGUMENTS
 from nnrun.spec.schema import Choice, describe
 from nnrun.spec.source import Node, find, path_text, plain
 
-MOST_LISTED = 16
 FLOAT = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?")
 
 HOME: dict[Kind, str] = {
@@ -157,12 +156,12 @@ def explain_unknown(kind: Kind, name: str, also: Sequence[str] = ()) -> str:
     if reason := catalog.refusal(kind, name):
         return f"{name} {reason}"
     if kind == "schedule" and FLOAT.fullmatch(name):
-        return f"'{name}' is text; write the number without quotes"
+        return f"'{shorten(name)}' is text; write the number without quotes"
     near = did_you_mean(name, candidates)
     classes = [candidate for candidate in candidates if candidate[0].isupper()]
     if not near and 0 < len(classes) <= MOST_LISTED:
         near = f"; there are {', '.join(classes)}"
-    return f"no {kind} '{name}'{near or ' in Keras'}"
+    return f"no {kind} '{shorten(name)}'{near or ' in Keras'}"
 
 
 def _with_article(kind: Kind) -> str:
@@ -180,8 +179,7 @@ def _explain_argument(part: Part, name: str, known: list[str]) -> str:
         return f"the layer around {part.name} takes the inputs; leave it out here"
     if meant:
         return f"unknown argument; did you mean '{meant}'?"
-    more = ", ..." if len(known) > MOST_LISTED else ""
-    return f"unknown argument; {part.name} takes {', '.join(known[:MOST_LISTED]) or 'none'}{more}"
+    return f"unknown argument; {part.name} takes {listed(known) or 'none'}"
 
 
 def _meant(name: str, known: list[str]) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnrun.spec.inline import check_inline, class_labels, value_shape
-from nnrun.spec.names import did_you_mean
+from nnrun.spec.names import did_you_mean, shorten
 from nnrun.spec.schema import Choice, describe
 
 MOST_VALUES = 500_000_000
@@ -141,7 +141,7 @@ def check_dataset(choice: Choice) -> list[tuple[str, str]]:
     """
     source = _SOURCES.get(choice.name)
     if source is None:
-        return [("", f"no data source {choice.name!r}{_suggest(choice.name, dataset_names())}")]
+        return [("", f"no data source '{shorten(choice.name)}'{_suggest(choice.name, dataset_names())}")]
     problems = []
     for argument, value in choice.arguments.items():
         if argument in source.given:

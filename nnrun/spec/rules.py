@@ -14,7 +14,7 @@ from nnrun.spec import catalog
 from nnrun.spec.catalog import Part
 from nnrun.spec.catalog_source import snake_case
 from nnrun.spec.choices import WrittenChoice, by_output, read_choice, read_choices, whereabouts
-from nnrun.spec.names import did_you_mean
+from nnrun.spec.names import did_you_mean, listed, shorten
 from nnrun.spec.source import Node, find
 
 MONITORED = {"ModelCheckpoint": "save_best_only"}
@@ -114,10 +114,10 @@ def _check_monitor(part: Part, callback: WrittenChoice, measured: list[str]) -> 
 def _explain_unmeasured(monitor: str, measured: list[str]) -> str:
     bare = monitor.removeprefix("val_")
     if bare != monitor and bare in measured:
-        remedy = f"set training.validation_split, or monitor '{bare}'"
-        return f"'{monitor}' is not measured without validation; {remedy}"
+        remedy = f"set training.validation_split, or monitor '{shorten(bare)}'"
+        return f"'{shorten(monitor)}' is not measured without validation; {remedy}"
     near = did_you_mean(monitor, measured)
-    return f"no '{monitor}' is measured{near or '; measured are ' + ', '.join(measured)}"
+    return f"no '{shorten(monitor)}' is measured{near or '; measured are ' + listed(measured)}"
 
 
 def measured_values(tree: Node) -> list[str] | None:

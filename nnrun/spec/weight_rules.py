@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnrun.errors import Problem
 from nnrun.spec.choices import by_output
-from nnrun.spec.names import did_you_mean
+from nnrun.spec.names import did_you_mean, listed, shorten
 from nnrun.spec.node import Node, Path, find, path_text
 
 BY_OUTPUT: tuple[Path, ...] = (
@@ -36,13 +36,13 @@ def check_by_output(tree: Node) -> Iterator[Problem]:
             continue
         for name, item in given.items():
             if name not in outputs:
-                near = did_you_mean(name, outputs) or f"; there are {', '.join(outputs)}"
+                near = did_you_mean(name, outputs) or f"; there are {listed(outputs)}"
                 yield Problem(
-                    f"model.outputs has no '{name}'{near}", path_text((*path, name)), item.key_place
+                    f"model.outputs has no '{shorten(name)}'{near}", path_text((*path, name)), item.key_place
                 )
         missing = [name for name in outputs if name not in given]
         if missing and path[-1] in COMPLETE:
-            message = f"the output '{missing[0]}' is missing; every output needs its own"
+            message = f"the output '{shorten(missing[0])}' is missing; every output needs its own"
             yield Problem(message, path_text(path), node.key_place or node.place)
 
 
@@ -50,7 +50,7 @@ def _explain_single(path: Path, given: dict[str, Node]) -> str:
     """Why a map by output does not do for a model of one output."""
     if path[-1] == "loss":
         return (
-            f"expected one name with its arguments, found {len(given)} keys ({', '.join(given)}); indent the "
+            f"expected one name with its arguments, found {len(given)} keys ({listed(list(given))}); indent the "
             "arguments under the name, or name the model's outputs in model.outputs: [...]"
         )
     return "is given by output, and the model has one; list several in model.outputs: [...], or give it without names"
