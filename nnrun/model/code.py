@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from types import ModuleType
-from typing import Any
 
 from nnrun.errors import Place, Problem, Source, SpecError
 from nnrun.keras_backend import load_keras
-from nnrun.spec.catalog_source import ADDED
+from nnrun.spec.code import SOURCES
 
-PACKAGE = "nnrun_code"
-"""Under which Keras knows the parts when it saves a model."""
+MODULE = "nnrun_code"
+"""What the file's module is called, whatever the file is: ``keras.py`` must not pass for Keras."""
 
 _modules: dict[str, ModuleType] = {}
 
 
 def run_code(module: str) -> ModuleType:
-    """Run a file that was read by ``spec/code.py``, once, and register its parts with Keras.
+    """Run a file that was read by ``spec/code.py``, once, and let Keras find its parts by their names.
 
     What runs is the text that was read and hashed, whatever became of the file since.
 
@@ -28,36 +28,41 @@ def run_code(module: str) -> ModuleType:
     Raises:
         SpecError: The file raised an exception, at its line.
     """
-    if module in _modules:
-        return _modules[module]
     load_keras()
-    name = module.split(":")[1]
-    made = ModuleType(name.removesuffix(".py"))
-    made.__file__ = name
-    source = Source(name, ADDED[module])
+    if module not in _modules:
+        _modules[module] = _run(SOURCES[module])
+    _register(_modules[module])
+    return _modules[module]
+
+
+def _run(source: Source) -> ModuleType:
+    made = ModuleType(MODULE)
+    made.__file__ = source.name
+    sys.modules[MODULE] = made  # dataclasses look there
     try:
-        exec(compile(source.text, name, "exec"), made.__dict__)  # noqa: S102  (the user's own file, by their wish)
-    except Exception as error:
-        lines = [
-            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name
-        ]
-        place = Place(source, (lines or [1])[-1] or 1, 1, 2)
-        reason = f"{type(error).__name__}: {error}"
-        raise SpecError([Problem(f"cannot be run: {reason}", place=place)], name) from error
-    for value in list(vars(made).values()):
-        _register(made, value)
-    _modules[module] = made
+        exec(compile(source.text, source.name, "exec"), made.__dict__)  # noqa: S102  (the user's own file, by their wish)
+    except (Exception, SystemExit) as error:
+        place = Place(source, _line(error, source.name), 1, 2)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SpecError([Problem(f"cannot be run: {reason}", place=place)], source.name) from error
     return made
 
 
-def _register(module: ModuleType, value: Any) -> None:
-    """Let Keras write the part into a saved model by its name; one that the file registers itself stays so."""
+def _line(error: BaseException, file: str) -> int:
+    """The line of the file at which an exception left it."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno or 1
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == file), None) or 1
+
+
+def _register(module: ModuleType) -> None:
+    """Let Keras find the parts: in copies of layers, and, by ``custom_objects``, in the saved model.
+
+    A part that the file registers itself keeps the name that it got there.
+    """
     saving = load_keras().saving
-    named = inspect.isfunction(value) or (inspect.isclass(value) and hasattr(value, "get_config"))
-    if (
-        not named
-        or value.__module__ != module.__name__
-        or saving.get_registered_name(value) != value.__name__
-    ):
-        return
-    saving.register_keras_serializable(PACKAGE)(value)
+    for value in vars(module).values():
+        named = inspect.isfunction(value) or (inspect.isclass(value) and hasattr(value, "get_config"))
+        if named and value.__module__ == MODULE and saving.get_registered_name(value) == value.__name__:
+            saving.get_custom_objects()[value.__name__] = value

@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,21 +77,13 @@ def keras_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-ADDED: dict[str, str] = {}
-"""Sources of modules that were read from a file of the user's."""
-
-
-def add_module(module: str, text: str) -> None:
-    """Make a module's source known; nothing of it is run."""
-    ADDED[module] = text
-    module_text.cache_clear()
+ADDED: dict[str, Mapping[str, Signature]] = {}
+"""Modules that were read from a file of the user's: what their classes and functions take."""
 
 
 @functools.cache
 def module_text(module: str) -> str:
     """The source of ``keras.src.layers.core.dense`` or ``nnrun.model.steps``; empty where there is no such file."""
-    if module in ADDED:
-        return ADDED[module]
     package, *names = module.split(".")
     if package not in ("keras", "nnrun"):
         return ""
@@ -158,6 +151,8 @@ def snake_case(name: str) -> str:
 @functools.cache
 def signature(module: str, name: str) -> Signature | None:
     """Read a class or function from a module's source; None where it is not defined there."""
+    if module in ADDED:
+        return ADDED[module].get(name)
     text = module_text(module)
     found = re.search(rf"^(class|def) {name}\b", text, re.MULTILINE)
     if found is None:
@@ -171,6 +166,11 @@ def _function(body: str) -> Signature:
     node = ast.parse(body).body[0]
     if not isinstance(node, ast.FunctionDef):
         raise TypeError(f"expected a function, found {type(node).__name__}")
+    return function_signature(node)
+
+
+def function_signature(node: ast.FunctionDef) -> Signature:
+    """What a function takes."""
     doc = ast.get_docstring(node) or ""
     return Signature(_arguments(node.args), (), False, (), node.args.kwarg is not None, doc, True)
 
@@ -189,11 +189,16 @@ def _class(body: str) -> Signature:
     bases = tuple(ast.unparse(base) for base in head.bases)
     doc = _fill_template(inspect.cleandoc(doc))
     start = re.search(r"^    def __init__\(", body, re.MULTILINE)
-    if start is None:
-        return Signature({}, bases, True, (), False, doc, False)
-    init = _first_statement(body, start.start(), r"^    (?:def |@|\w)")
-    if not isinstance(init, ast.FunctionDef):
+    init = _first_statement(body, start.start(), r"^    (?:def |@|\w)") if start else None
+    if init is not None and not isinstance(init, ast.FunctionDef):
         raise TypeError(f"expected a function, found {type(init).__name__}")
+    return class_signature(bases, init, doc)
+
+
+def class_signature(bases: tuple[str, ...], init: ast.FunctionDef | None, doc: str) -> Signature:
+    """What a class takes, by its ``__init__``, where it has one."""
+    if init is None:
+        return Signature({}, bases, True, (), False, doc, False)
     return Signature(_arguments(init.args), bases, False, *_follow_keywords(init), doc, False)
 
 
@@ -224,14 +229,13 @@ def _arguments(arguments: ast.arguments) -> dict[str, Any]:
     found = dict(zip(names, defaults, strict=True))
     for argument, node in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         found[argument.arg] = REQUIRED if node is None else _default(node)
-    found.pop("self", None)
-    return found
+    return {name: default for name, default in found.items() if name != "self"}
 
 
 def _default(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
         return SourceText(ast.unparse(node))
 
 
@@ -245,7 +249,7 @@ def _follow_keywords(init: ast.FunctionDef) -> tuple[tuple[tuple[int, frozenset[
             continue
         if not any(word.arg is None and ast.unparse(word.value) == rest.arg for word in node.keywords):
             continue
-        if ast.unparse(node.func) == "super().__init__":
+        if re.fullmatch(r"super\(.*\)\.__init__", ast.unparse(node.func)):
             count = sum(not isinstance(argument, ast.Starred) for argument in node.args)
             passed_up.append((count, frozenset(word.arg for word in node.keywords if word.arg)))
         else:
@@ -286,7 +290,7 @@ def _base_arguments(module: str, own: Signature) -> tuple[dict[str, Taken], bool
 def locate(module: str, base: str) -> tuple[str, str]:
     """Where a base class is defined, by the way it is written: ``Layer``, ``layers.Layer``."""
     head, _, attribute = base.rpartition(".")
-    if head.startswith("keras."):
+    if head == "keras" or head.startswith("keras."):
         module, base = head, attribute
     elif head:
         origin, package = imports(module).get(head, ("", head))

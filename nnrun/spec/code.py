@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnrun.errors import Place, Problem, Source, SpecError
 from nnrun.spec import catalog
 from nnrun.spec.catalog import Kind
-from nnrun.spec.catalog_source import add_module, locate, signature
+from nnrun.spec.catalog_source import ADDED, locate, signature
+from nnrun.spec.code_source import Definition, definitions, signatures
 
 CODE = "code:"
 """Begins the names of modules that come from the user's file."""
 
 LARGEST = 1_000_000
 """Bytes."""
+
+SOURCES: dict[str, Source] = {}
+"""What was read, by the names of modules in the catalogue."""
 
 KINDS_BY_PACKAGE: dict[str, Kind] = {
     f"keras.src.{package}": kind for kind, package in catalog.PACKAGES.items()
@@ -76,21 +81,12 @@ def read_code(path: Path) -> Code:
     catalog.set_code(None, {})
     text = _read(path)
     source = Source(str(path), text)
-    try:
-        tree = ast.parse(text, str(path))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-        reason = getattr(error, "msg", None) or str(error)
-        raise SpecError(
-            [Problem(f"no Python: {reason}", place=Place(source, line, column, column + 1))]
-        ) from None
+    tree = _parse(source)
     module = f"{CODE}{path.name}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    add_module(module, text)
+    ADDED[module], SOURCES[module] = signatures(tree), source
     parts: dict[Kind, list[str]] = {}
     problems = []
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
-            continue
+    for node in definitions(tree).values():
         for kind in _kinds(module, node):
             parts.setdefault(kind, []).append(node.name)
             if catalog.find(kind, node.name) or catalog.refusal(kind, node.name):
@@ -103,6 +99,18 @@ def read_code(path: Path) -> Code:
         message = "defines no part: a class with a Keras base class such as keras.layers.Layer, or a function"
         raise SpecError([Problem(message, place=Place(source, 1, 1, 2))], str(path))
     return Code(path, text, module, parts)
+
+
+def _parse(source: Source) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python tells them when the file is run
+            return ast.parse(source.text, source.name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+        reason = getattr(error, "msg", None) or str(error) or "nested too deeply"
+        place = Place(source, line, column, column + 1)
+        raise SpecError([Problem(f"no Python: {reason}", place=place)], source.name) from None
 
 
 def _with_article(kind: Kind) -> str:
@@ -125,7 +133,7 @@ def _read(path: Path) -> str:
         raise SpecError([Problem(f"--code: cannot be read: {error.strerror}", str(path))]) from None
 
 
-def _kinds(module: str, node: ast.ClassDef | ast.FunctionDef) -> list[Kind]:
+def _kinds(module: str, node: Definition) -> list[Kind]:
     """What a class or function can stand for."""
     if isinstance(node, ast.ClassDef):
         kind = _class_kind(module, node.name)
