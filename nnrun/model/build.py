@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 from nnrun.errors import Place, Problem, SpecError
 from nnrun.keras_backend import load_keras
 from nnrun.model.parts import make_part
-from nnrun.model.shapes import explain_misfit
+from nnrun.model.shapes import explain_misfit, shape_text
 from nnrun.spec import catalog
 from nnrun.spec.blocks import reference
-from nnrun.spec.schema import Choice, ModelSection
+from nnrun.spec.schema import Choice, ModelSection, describe
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -56,8 +56,14 @@ def build_model(
     Raises:
         SpecError: A value that Keras refuses, or a shape that does not fit, at the layer's line.
     """
-    builder = _Builder(section, inputs, place, pretrained)
-    return builder.graph() if builder.is_graph else builder.row()
+    try:
+        builder = _Builder(section, inputs, place, pretrained)
+        return builder.graph() if builder.is_graph else builder.row()
+    except RecursionError:
+        message = (
+            f"{len(section.layers):,} layers are more than Keras can follow one after the other; use fewer"
+        )
+        raise SpecError([Problem(message, "model.layers", place("model", "layers"))]) from None
 
 
 class _Builder:
@@ -86,6 +92,8 @@ class _Builder:
         (tensor,) = self.inputs.values()
         try:
             model = self.keras.Sequential([tensor, *self.layers.values()])
+        except RecursionError:
+            raise
         except Exception as error:
             self.keras.utils.clear_session(free_memory=False)  # names begin anew
             self.layers = self._make_layers()  # once more, one at a time, to learn which layer it was
@@ -176,7 +184,9 @@ class _Builder:
         try:
             return make_part("layer", Choice(choice.name, arguments))
         except Exception as error:
-            self._refuse(index, reason_of(error))
+            culprit = find_culprit(choice, reason_of(error))
+            written = culprit in self.section.layers[index].arguments
+            self._refuse(index, _explain_value(choice, culprit, error), *[culprit] if written else ())
 
     def _make_network(self, index: int, tensor: Any) -> Any:
         """A ready network for the shape that arrives: it is made whole, and so not before the shape is known."""
@@ -185,7 +195,10 @@ class _Builder:
         trainable = arguments.pop("trainable", True)
         if not self.pretrained:
             arguments["weights"] = None
-        arguments.setdefault("input_shape", tuple(tensor.shape[1:]) if hasattr(tensor, "shape") else None)
+        if not hasattr(tensor, "shape") or len(tensor.shape) != 4:
+            shapes = shape_text(tensor.shape if hasattr(tensor, "shape") else [one.shape for one in tensor])
+            self._refuse(index, f"receives {shapes}, wants (batch, height, width, channels)")
+        arguments.setdefault("input_shape", tuple(tensor.shape[1:]))
         network = self._make_layer(index, Choice(choice.name, arguments))
         network.trainable = trainable
         return network
@@ -202,6 +215,8 @@ class _Builder:
             )
         try:
             output = layer(*given) if len(wanted) > 1 else layer(tensor)
+        except RecursionError:
+            raise
         except Exception as error:
             self._refuse(index, explain_misfit(layer, tensor, reason_of(error)))
         self._check_output(index, output)
@@ -229,6 +244,38 @@ def _separate_inputs(layer: Any) -> list[str]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(layer.call).parameters.values()
     return [one.name for one in parameters if one.kind in kinds and one.default is inspect.Parameter.empty]
+
+
+def find_culprit(choice: Choice, reason: str) -> str | None:
+    """The argument that Keras refused: the one that it names, or the one without which the layer can be made.
+
+    Args:
+        choice: A layer that cannot be made.
+        reason: Keras's message.
+    """
+    arguments = {name: value for name, value in choice.arguments.items() if name != "inputs"}
+    named = [name for name in arguments if re.search(rf"`{name}`|\\b{name}=", reason)]
+    if len(named) == 1 or len(arguments) == 1:
+        return (named or list(arguments))[0]
+    return next((name for name in arguments if _can_be_made_without(choice.name, arguments, name)), None)
+
+
+def _can_be_made_without(layer: str, arguments: Mapping[str, Any], left_out: str) -> bool:
+    try:
+        make_part(
+            "layer", Choice(layer, {name: value for name, value in arguments.items() if name != left_out})
+        )
+    except Exception:
+        return False
+    return True
+
+
+def _explain_value(choice: Choice, culprit: str | None, error: Exception) -> str:
+    """Keras's message; what was found, where Keras stumbled over it without a message of its own."""
+    reason = reason_of(error)
+    if isinstance(error, ValueError) or culprit is None:
+        return reason
+    return f"Keras cannot take {describe(choice.arguments[culprit])} here ({reason})"
 
 
 def reason_of(error: Exception) -> str:

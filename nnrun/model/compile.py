@@ -60,6 +60,17 @@ def _make_list(choices: list[Choice], path: tuple[str, ...], place: PlaceOf) -> 
     ]
 
 
+def check_training(model: Any, section: TrainingSection, place: PlaceOf) -> None:
+    """Make losses, metrics and the optimizer of a model, to learn whether Keras takes their values.
+
+    Raises:
+        SpecError: A value that Keras refuses.
+    """
+    _make_losses(section.loss, place)
+    _make_metrics(model, section.metrics, place)
+    _make_at(place, ("training", "optimizer"), make_optimizer, section)
+
+
 def make_optimizer(section: TrainingSection) -> Any:
     """The optimizer with the learning rate that stands beside it."""
     rate = section.learning_rate

@@ -39,6 +39,8 @@ def explain_misfit(layer: Any, tensor: Any, reason: str) -> str:
     for axis, size in (spec.axes or {}).items():
         if size is not None and tensor.shape[axis] not in (size, None):
             return f"{arrives}, wants {size} along axis {axis}"
+    if None in tensor.shape[1:] and "None" in reason:
+        return f"{arrives}, and needs to know the size that is 'any'; say it in the layer before"
     return f"{arrives}, which does not fit: {reason}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, start_session
 from nnrun.model.build import InputShape, build_model
-from nnrun.model.compile import check_output, make_optimizer
+from nnrun.model.compile import check_output, check_training, make_optimizer
 from nnrun.model.shapes import shape_text
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
 from nnrun.spec.load import Loaded
@@ -36,12 +36,13 @@ def check_on_paper(loaded: Loaded) -> Any:
     """Build a specification's model as :func:`build_from_facts` does, and hold its output against the targets.
 
     Raises:
-        SpecError: A shape does not fit, that of the output included.
+        SpecError: A shape does not fit, that of the output included, or Keras refuses a value of the training's.
     """
     model = build_from_facts(loaded)
     data = loaded.spec.data
     if data.target == "labels" and dataset_facts(data.source).classes is not None:  # a class index each
         check_output(model, (), loaded.model, loaded.place)
+    check_training(model, loaded.spec.training, loaded.place)
     return model
 
 

@@ -239,8 +239,22 @@ MISFITS = {
     ),
     "value that Keras refuses": (
         [RESHAPE, "Conv2D: {filters: 5, kernel_size: 3, groups: 2}", "Flatten", OUT],
-        "spec.yaml:5:5  model.layers[1].Conv2D: The number of filters must be evenly divisible by the number of "
-        "groups. Received: groups=2, filters=5.",
+        "spec.yaml:5:50  model.layers[1].Conv2D.groups: The number of filters must be evenly divisible by the "
+        "number of groups. Received: groups=2, filters=5.",
+    ),
+    "value over which Keras stumbles": (
+        [RESHAPE, "Conv2D: {filters: 5, kernel_size: 3, padding: {a: 1}}", "Flatten", OUT],
+        "spec.yaml:5:51  model.layers[1].Conv2D.padding: Keras cannot take a map here ('dict' object has no "
+        "attribute 'lower')",
+    ),
+    "size that is not known": (
+        ["Flatten", "Reshape: {target_shape: [28, null]}", OUT],
+        "spec.yaml:6:5  model.layers[2].Dense: receives (batch, 28, any), and needs to know the size that is "
+        "'any'; say it in the layer before",
+    ),
+    "ready network for a flat input": (
+        ["Flatten", "MobileNetV2: {weights: null}"],
+        "spec.yaml:5:5  model.layers[1].MobileNetV2: receives (batch, 784), wants (batch, height, width, channels)",
     ),
 }
 
@@ -280,7 +294,7 @@ def test_value_that_keras_refuses_without_validation_is_a_spec_error(tmp_path: P
     with pytest.raises(SpecError) as caught:
         build_model(section, IMAGE, loaded.place)
     (problem,) = caught.value.problems
-    assert (problem.path, problem.place and problem.place.line) == ("model.layers[1].Dense", 5)
+    assert (problem.path, problem.place and problem.place.line) == ("model.layers[1].Dense.units", 5)
     assert problem.message == (
         "Received an invalid value for `units`, expected a positive integer. Received: units=-1"
     )
