@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,19 +87,30 @@ class Starter:
         assert self._process.stdout
         assert self._process.stdout.readline() == "ready\n"
 
-    def start(self, *arguments: str, cwd: Path, output: Path | None = None) -> Command:
+    def start(
+        self,
+        *arguments: str,
+        cwd: Path,
+        output: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Command:
         """Start ``nnrun`` with arguments in a folder; ``output`` may be a named pipe that is read."""
         self._count += 1
         files = (output or self._folder / f"{self._count}.out", self._folder / f"{self._count}.err")
-        wanted = {"arguments": arguments, "cwd": str(cwd), "files": [str(file) for file in files]}
+        wanted = {
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "files": [str(file) for file in files],
+            "environment": dict(environment or {}),
+        }
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(wanted) + "\n")
         return Command(self._process, int(self._process.stdout.readline()), files)
 
-    def run(self, *arguments: str, cwd: Path) -> Done:
+    def run(self, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Done:
         """Run ``nnrun`` to its end."""
-        return self.start(*arguments, cwd=cwd).end()
+        return self.start(*arguments, cwd=cwd, environment=environment).end()
 
     def close(self) -> None:
         self._process.kill()
@@ -116,14 +127,19 @@ def _serve() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         wanted = json.loads(line)
+        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            _become(wanted["arguments"], Path(wanted["cwd"]), wanted["files"])
+            os.environ.update(wanted["environment"])
+            _become(wanted["arguments"], Path(wanted["cwd"]), wanted["files"], writing)
+        os.close(writing)
+        os.read(reading, 1)  # it has its folder and its outputs
+        os.close(reading)
         print(child, flush=True)
         print(os.waitpid(child, 0)[1], flush=True)
 
 
-def _become(arguments: list[str], cwd: Path, files: list[str]) -> None:
+def _become(arguments: list[str], cwd: Path, files: list[str], ready: int) -> None:
     """Be the command: its folder, its descriptors, its streams."""
     from nnrun import keras_backend
     from nnrun.cli.app import main
@@ -131,6 +147,8 @@ def _become(arguments: list[str], cwd: Path, files: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(cwd)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if any(Path(file).is_fifo() for file in files):
+        os.close(ready)  # who started it must read, before it can be opened
     for descriptor, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o644), descriptor)
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", closefd=False)
@@ -139,6 +157,8 @@ def _become(arguments: list[str], cwd: Path, files: list[str]) -> None:
     keras_backend.divert_native_noise(None)
     sys.argv = ["nnrun", *arguments]
     code: object = 70
+    with contextlib.suppress(OSError):
+        os.close(ready)
     try:
         main()
     except SystemExit as end:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEPT = 2
+COUNTS = {"sequence", "epoch", "step", "best_epoch", "rows"}
+"""What a header counts."""
+
 FILE = re.compile(r"[0-9]{6,}\.npz")
 BEST_GROUP = "best/"
 """Begins the names of the best epoch's arrays in a checkpoint; ``model/`` begins those of the newest step."""
@@ -95,6 +98,7 @@ class Checkpoints:
         for path in self.paths():
             try:
                 header, arrays = read_archive(path)
+                _expect(path, header, **dict.fromkeys(COUNTS & header.keys(), int))
             except RunError as error:
                 damaged.append(str(error))
                 continue
@@ -148,8 +152,10 @@ class Checkpoints:
 
 
 def _expect(path: Path, header: Mapping[str, Any], **kinds: type) -> None:
+    """Refuse a header whose values are of other kinds, or counts less than nothing."""
     for key, kind in kinds.items():
-        if not isinstance(header.get(key), kind):
+        value = header.get(key)
+        if type(value) is not kind or (isinstance(value, int) and value < 0):
             raise RunError(f"{path} is damaged: its header has no {key} that nnrun wrote")
 
 

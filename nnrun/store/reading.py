@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from nnrun.errors import RunError
+
+MOST_JSON_BYTES = 16 << 20
 
 
 def is_own_file(path: Path) -> bool:
@@ -68,3 +71,34 @@ def whole_lines(path: Path, most: int) -> Iterator[bytes]:
             if b"\0" in line or not line.endswith(b"\n"):
                 return
             yield line[:-1]
+
+
+def map_of(line: bytes) -> dict[str, Any] | None:
+    """The map in a line of JSON; None where it holds something else."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_map(path: Path) -> dict[str, Any]:
+    """A map from a file of JSON.
+
+    Raises:
+        RunError: The file is missing, damaged, or no ordinary file.
+    """
+    try:
+        value = json.loads(read_own(path, MOST_JSON_BYTES))
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing; is {path.parent} a run?") from None
+    except (ValueError, RecursionError) as error:  # nested too deeply to be ours
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is damaged: it holds no map")
+    return value
+
+
+def read_map_or_none(path: Path) -> dict[str, Any] | None:
+    """A map from a file of JSON; None where there is no file."""
+    return read_map(path) if path.exists() or path.is_symlink() else None

@@ -25,11 +25,19 @@ from nnrun.store.durable import (
     write_json,
     write_text,
 )
-from nnrun.store.reading import is_own_file, read_own, whole_lines
+from nnrun.store.reading import is_own_file, map_of, read_map, read_map_or_none, read_own, whole_lines
 
 FORMAT = 1
-MOST_JSON_BYTES = 16 << 20
 MOST_ROWS_BYTES = 256 << 20
+MAPS: dict[str, tuple[str, ...]] = {
+    "data": ("name", "fingerprint"),
+    "training": (),
+    "versions": (),
+    "devices": (),
+    "code": ("file", "sha256"),
+}
+"""The maps of ``run.json``, and the texts in them that nnrun goes by."""
+
 APPENDED = ("metrics.jsonl", "resumes.jsonl")
 """Files of lines, of which a crash can leave half a line."""
 
@@ -57,7 +65,15 @@ class Run:
 
     @property
     def config_path(self) -> Path:
-        return self.path / "config.yaml"
+        """The resolved specification.
+
+        Raises:
+            RunError: Something else than an ordinary file is in its place.
+        """
+        path = self.path / "config.yaml"
+        if path.is_symlink() or (path.exists() and not is_own_file(path)):
+            raise RunError(f"{path} is no ordinary file; nnrun reads nothing else of a run")
+        return path
 
     @property
     def native_log(self) -> Path:
@@ -94,7 +110,7 @@ class Run:
 
     def write_config(self, text: str) -> None:
         """Keep the resolved specification."""
-        write_text(self.config_path, text)
+        write_text(self.path / "config.yaml", text)
 
     def write_code(self, name: str, text: str) -> None:
         """Keep a copy of the Python file that the run was trained with. Nothing ever runs it from here."""
@@ -110,11 +126,15 @@ class Run:
         Raises:
             RunError: It is missing, damaged, or made by a newer nnrun.
         """
-        facts = _read_json(self.path / "run.json")
+        facts = read_map(self.path / "run.json")
         if not isinstance(facts.get("format"), int) or facts["format"] > FORMAT:
             raise RunError(
                 f"{self.id} was written by a newer nnrun (format {facts.get('format')}, this one reads {FORMAT})"
             )
+        for key, inner in MAPS.items():
+            value = facts.get(key, dict.fromkeys(inner, ""))
+            if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in inner):
+                raise RunError(f"{self.path / 'run.json'} is damaged: its {key} is not what nnrun wrote")
         return facts
 
     def append_row(self, row: Mapping[str, Any]) -> None:
@@ -132,7 +152,7 @@ class Run:
         path = self.path / "metrics.jsonl"
         rows = []
         for number, line in enumerate(_lines(path), 1):
-            row = _map_or_none(line)
+            row = map_of(line)
             if row is None:
                 raise RunError(f"{path}:{number} is damaged")
             rows.append(row)
@@ -176,7 +196,7 @@ class Run:
         """What :meth:`append_resume` recorded, up to a line that is damaged."""
         found = []
         for line in _lines(self.path / "resumes.jsonl"):
-            facts = _map_or_none(line)
+            facts = map_of(line)
             if facts is None:
                 break
             found.append(facts)
@@ -188,7 +208,7 @@ class Run:
 
     def divergence(self) -> dict[str, Any] | None:
         """What stands in ``diverged.json``; None where the training was not lost."""
-        return _read_json_or_none(self.path / "diverged.json")
+        return read_map_or_none(self.path / "diverged.json")
 
     def remove_divergence(self) -> None:
         """Forget that the training was lost: it goes on with another learning rate."""
@@ -212,7 +232,7 @@ class Run:
 
     def result(self) -> dict[str, Any] | None:
         """What stands in ``result.json``; None while the run is not finished."""
-        return _read_json_or_none(self.path / "result.json")
+        return read_map_or_none(self.path / "result.json")
 
     def write_evaluation(self, part: str, name: str, value: Mapping[str, Any]) -> Path:
         """Write ``evaluation/<part>/<name>`` as JSON and say where."""
@@ -259,28 +279,3 @@ def _cut_torn_line(path: Path) -> None:
     length = sum(len(line) + 1 for line in _lines(path))
     if path.exists() and path.stat().st_size > length:
         write_bytes(path, read_own(path, MOST_ROWS_BYTES)[:length])
-
-
-def _map_or_none(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _read_json_or_none(path: Path) -> dict[str, Any] | None:
-    """A map from a file; None where there is no file."""
-    return _read_json(path) if path.exists() or path.is_symlink() else None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(read_own(path, MOST_JSON_BYTES))
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing; is {path.parent} a run?") from None
-    except (ValueError, RecursionError) as error:  # nested too deeply to be ours
-        raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path} is damaged: it holds no map")
-    return value

@@ -32,7 +32,7 @@ Case = tuple[str, Callable[[Path], None]]
 def whole_run(runs: Path) -> Run:
     made = create_run(runs, "run", now=datetime(2026, 1, 1))
     made.write_config("name: run\n")
-    made.write_facts({"name": "run", "data": {"fingerprint": "x"}})
+    made.write_facts({"name": "run", "data": {"name": "x", "fingerprint": "x"}})
     for epoch in (1, 2):
         made.append_row({"epoch": epoch, "loss": 0.5})
         made.checkpoints.write(epoch, HEADER_FIELDS | {"epoch": epoch}, ARRAYS)

@@ -130,3 +130,18 @@ def test_newest_checkpoint_with_an_odd_header_gives_no_model(tmp_path: Path) -> 
         RunError, match=r"000001\.npz is damaged: its header has no best_epoch that nnrun wrote"
     ):
         stored.read_model()
+
+
+@pytest.mark.parametrize("key", ["epoch", "step", "best_epoch", "rows"])
+@pytest.mark.parametrize("value", [None, "1", -1, 1.5, [], True])
+def test_checkpoint_with_an_odd_count_gives_way_to_the_one_before(
+    key: str, value: object, stored: Checkpoints
+) -> None:
+    stored.write(3, {"epoch": 3, key: value}, ARRAYS)
+
+    found = stored.newest()
+
+    assert found.header["sequence"] == 2
+    assert found.damaged == [
+        f"{stored.folder / '000003.npz'} is damaged: its header has no {key} that nnrun wrote"
+    ]

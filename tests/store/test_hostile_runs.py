@@ -39,6 +39,7 @@ LEAST = 1000
 
 READERS: dict[str, Callable[[Run], Any]] = {
     "facts": Run.facts,
+    "configuration": lambda run: run.config_path,
     "status": Run.status,
     "rows": Run.rows,
     "resumes": Run.resumes,

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from nnrun.errors import ResourceError, RunError
-from nnrun.store import run as store
-from nnrun.store import runs
+from nnrun.store import reading, runs
 from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, list_runs, probe_directory, runs_directory, slug
 
@@ -194,7 +193,7 @@ def test_facts_that_cannot_be_trusted_are_refused(content: str | None, message: 
 
 def test_facts_of_unbounded_size_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path)
-    monkeypatch.setattr(store, "MOST_JSON_BYTES", 10)
+    monkeypatch.setattr(reading, "MOST_JSON_BYTES", 10)
 
     with pytest.raises(RunError, match="larger than nnrun writes it"):
         run.facts()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -33,10 +34,10 @@ def test_counter_that_cannot_be_read_goes_on_from_the_greatest_number(content: s
 
 
 @pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
-def test_counter_that_is_no_file_is_replaced(put: object, tmp_path: Path) -> None:
+def test_counter_that_is_no_file_is_replaced(put: Callable[[Path], None], tmp_path: Path) -> None:
     make_run(tmp_path)
     (tmp_path / ".sequence").unlink()
-    put(tmp_path / ".sequence")  # type: ignore[operator]
+    put(tmp_path / ".sequence")
 
     assert make_run(tmp_path).sequence == 2
     assert (tmp_path / ".sequence").read_text() == "2\n"
@@ -167,3 +168,29 @@ def test_resume_after_a_torn_record_has_a_line_of_its_own(tmp_path: Path) -> Non
         run.append_resume({"epoch": 3})
 
     assert run.resumes() == [{"epoch": 1}, {"epoch": 3}]
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_configuration_that_is_no_ordinary_file_is_refused(
+    put: Callable[[Path], None], tmp_path: Path
+) -> None:
+    run = make_run(tmp_path)
+    put(run.path / "config.yaml")
+
+    with pytest.raises(RunError, match=r"config\.yaml is no ordinary file"):
+        _ = run.config_path
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"data": []}, {"data": {"name": "x"}}, {"code": {"file": 5}}, {"versions": "x"}, {"devices": None}],
+    ids=str,
+)
+def test_facts_of_other_kinds_are_refused(facts: dict[str, object], tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.write_facts(facts)
+
+    with pytest.raises(
+        RunError, match=rf"run\.json is damaged: its {next(iter(facts))} is not what nnrun wrote"
+    ):
+        run.facts()
