@@ -235,12 +235,18 @@ def test_changed_data_is_refused_by_its_name(starter: Starter, tmp_path: Path) -
     )
 
 
+def assert_finite_checkpoints(run: Run) -> None:
+    for path in run.checkpoints.paths():
+        assert all(
+            np.isfinite(array).all() for array in read_archive(path)[1].values() if array.dtype.kind == "f"
+        )
+
+
 def test_training_that_is_lost_says_where_and_goes_on_with_another_rate(
     starter: Starter, place: Path
 ) -> None:
-    (place / "small.yaml").write_text(SMALL)
     rate = "training.learning_rate=1e30"
-    done = starter.run("train", "small.yaml", rate, cwd=place)
+    done = starter.run("train", "small.yaml", rate, "training.batch_size=1", cwd=place)
     run = find_run("latest", place / "runs")
     told = (
         "in epoch 1 at a learning rate of 1e+30",
@@ -251,16 +257,25 @@ def test_training_that_is_lost_says_where_and_goes_on_with_another_rate(
     )
     assert_refused(done, 6, *told)
     assert run.result() is None
-    for path in run.checkpoints.paths():
-        assert all(
-            np.isfinite(array).all() for array in read_archive(path)[1].values() if array.dtype.kind == "f"
-        )
+    assert_finite_checkpoints(run)
 
     assert_refused(starter.run("resume", run.id, cwd=place), 6, "and the same would happen again")
     assert starter.run("resume", run.id, "training.learning_rate=0.01", cwd=place).code == 0
 
     assert run.divergence() is None
     assert run.status() == "finished"
+
+
+def test_training_that_is_lost_late_keeps_the_last_good_checkpoint(starter: Starter, place: Path) -> None:
+    schedule = "{PiecewiseConstantDecay: {boundaries: [300], values: [0.01, 1.0e+30]}}"
+    options = (f"training.learning_rate={schedule}", "training.batch_size=1")
+    done = starter.run("train", "small.yaml", *options, cwd=place)
+    run = find_run("latest", place / "runs")
+
+    assert_refused(done, 6, "of epoch 3", "The last checkpoint is of epoch 2")
+    assert run.checkpoints.newest().header["epoch"] == 2
+    assert_finite_checkpoints(run)
+    assert len(run.rows()) == 2
 
 
 # What somebody may have put in the place of a value.
