@@ -31,7 +31,11 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         return None
     # Two letters that changed places are one slip: adma is nearer to adam than to adamax.
     best = next((match for match in matches if sorted(match) == sorted(folded)), matches[0])
-    return max(spellings[best], key=lambda candidate: SequenceMatcher(None, word, candidate).ratio())
+
+    def likeness(candidate: str) -> tuple[bool, float]:
+        return candidate.islower() == word.islower(), SequenceMatcher(None, word, candidate).ratio()
+
+    return max(spellings[best], key=likeness)
 
 
 def _completions(word: str, candidates: Iterable[str]) -> list[str]:
