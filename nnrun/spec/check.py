@@ -73,6 +73,8 @@ def check_names(tree: Node) -> Iterator[Problem]:
     own = list(blocks.value) if blocks is not None and isinstance(blocks.value, dict) else []
     for kind, choices in lists.items():
         for choice in choices:
+            if kind == "layer" and choice.name in own and not catalog.find("layer", choice.name):
+                continue  # a block that is not one: the schema says why
             yield from check_choice(kind, choice, also=own if kind == "layer" else ())
 
 
@@ -134,6 +136,9 @@ def _check_nested(kind: Kind, node: Node, path: tuple[str | int, ...]) -> Iterat
             yield from _check_nested(kind, item, (*path, index))
         return
     inner = read_choice(node, path)
+    if inner is not None and kind == "layer" and catalog.is_application(inner.name):
+        yield inner.problem("a ready network stands among model.layers itself, not inside another layer")
+        return
     if inner is not None:
         yield from check_choice(kind, inner, nested=True)
         return

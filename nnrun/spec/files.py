@@ -9,10 +9,12 @@ from pathlib import Path as FilePath
 
 from nnrun.errors import Problem
 from nnrun.spec import catalog
+from nnrun.spec.block_rules import parameter_name
 from nnrun.spec.choices import read_choice
 from nnrun.spec.names import shorten
-from nnrun.spec.node import Node, Path, find, path_text, put_at
+from nnrun.spec.node import Node, Path, find, path_text, plain, put_at
 from nnrun.spec.overrides import COMMAND_LINE
+from nnrun.spec.schema import describe
 from nnrun.spec.source import LONGEST_PATH
 
 IMAGENET = (
@@ -29,19 +31,30 @@ def anchor_files(tree: Node) -> tuple[Node, list[Problem]]:
     """
     problems = []
     for path, node in list(_files(tree)):
-        if not isinstance(node.value, str) or not node.value or node.value.startswith("$"):
-            continue
-        if node.value == "imagenet" and path[-1] == "weights":
-            problems.append(Problem(IMAGENET, path_text(path), node.place))
+        if node.value is None or (not isinstance(node.value, str) and path[-1] != "weights"):
+            continue  # what is no text for the weights of examples, the schema refuses
+        if message := _explain_no_path(path, node):
+            problems.append(Problem(message, path_text(path), node.place))
             continue
         source = tree.place.source if node.place.source.name == COMMAND_LINE else node.place.source
-        file = os.path.realpath(FilePath(source.name).parent / node.value)
+        file = os.path.realpath(FilePath(source.name).parent / str(node.value))
         if not os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises when the name is too long)
             shown = [shorten(str(one), LONGEST_PATH) for one in (file, FilePath(source.name).parent or ".")]
             message = f"there is no file {shown[0]}; paths are relative to {shown[1]}"
             problems.append(Problem(message, path_text(path), node.place))
         tree = put_at(tree, path, replace(node, value=file))
     return tree, problems
+
+
+def _explain_no_path(path: Path, node: Node) -> str | None:
+    """Why a value is no path to look for, or None."""
+    if node.value == "imagenet" and path[-1] == "weights":
+        return IMAGENET
+    if not isinstance(node.value, str) or not node.value:
+        return f"expected the path of a file, or null; found {describe(plain(node))}"
+    if path[:2] == ("model", "blocks") and parameter_name(node.value):
+        return "a path is no parameter of a block; write the path itself, or null"
+    return None
 
 
 def _files(tree: Node) -> Iterator[tuple[Path, Node]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.errors import Place, Problem
+from nnrun.spec import catalog
 from nnrun.spec.blocks import Reference
 from nnrun.spec.choices import WrittenChoice, read_choices, whereabouts
 from nnrun.spec.names import did_you_mean, listed, shorten
+from nnrun.spec.schema import describe
 from nnrun.spec.source import Node, find, path_text
 
 INPUT = "input"
@@ -16,8 +18,10 @@ INPUT = "input"
 
 def check_graph(tree: Node) -> Iterator[Problem]:
     """How the layers hang together: their names, the references to them, and that each leads to an output."""
-    problems = list(_check_names(tree))
-    yield from problems or _check_ends(tree, read_choices(tree, ("model", "layers")))
+    problems: dict[Place | None, Problem] = {}
+    for problem in _check_names(tree):
+        problems.setdefault(problem.place, problem)  # a block's own mistake shows in every use
+    yield from problems.values() or _check_ends(tree, read_choices(tree, ("model", "layers")))
 
 
 def _check_names(tree: Node) -> Iterator[Problem]:
@@ -33,6 +37,7 @@ def _check_names(tree: Node) -> Iterator[Problem]:
         yield from _check_inputs(layer, known, all_names)
         name = layer.text("name")
         if name is None:
+            yield from _check_name(layer)
             continue
         if name.startswith("#"):
             yield layer.problem_in_value("name", "expected a name that does not begin with '#'")
@@ -46,6 +51,15 @@ def _check_names(tree: Node) -> Iterator[Problem]:
     yield from _check_outputs(find(tree, ("model", "outputs")), known)
 
 
+def _check_name(layer: WrittenChoice) -> Iterator[Problem]:
+    """A name must be text; where Keras's documentation says so, that is checked with the other arguments."""
+    part = catalog.find("layer", layer.name)
+    argument = part.argument("name") if part else None
+    if argument and argument.type is None and layer.value("name") is not None:
+        found = describe(layer.value("name"))
+        yield layer.problem_in_value("name", f"expected text; found {found}")
+
+
 def _check_ends(tree: Node, layers: list[WrittenChoice]) -> Iterator[Problem]:
     """Each layer must lead to an output: Keras leaves the others out without a word."""
     section, outputs = find(tree, ("model", "layers")), find(tree, ("model", "outputs"))
@@ -56,6 +70,8 @@ def _check_ends(tree: Node, layers: list[WrittenChoice]) -> Iterator[Problem]:
     for index in range(len(layers) - 1, -1, -1):
         layer = layers[index]
         if layer.name == "Input":
+            if f"#{index}" in used:  # the layer after it takes the one before it
+                used.add(f"#{index - 1}")
             continue
         if not used & {layer.text("name"), f"#{index}"}:
             if layer.place not in reported:
@@ -85,7 +101,7 @@ def _check_inputs(
             node.place,
         )
     for index, item in enumerate(items):
-        where = path_text((*path, index) if isinstance(node.value, list) else path)
+        where = path_text(item.written or ((*path, index) if isinstance(node.value, list) else path))
         if not isinstance(item.value, str):
             yield Problem("expected the name of a layer, or a list of names", where, item.place)
         elif item.value not in known and not isinstance(item.value, Reference):
@@ -111,6 +127,9 @@ def _check_outputs(node: Node | None, known: dict[str, Place | None]) -> Iterato
         if isinstance(item.value, str) and item.value not in known:
             near = did_you_mean(item.value, known)
             message = f"no layer is named '{shorten(item.value)}'{near or '; give a layer this name'}"
+            yield Problem(message, f"model.outputs[{index}]", item.place)
+        elif item.value in [earlier.value for earlier in node.value[:index]]:
+            message = f"'{shorten(str(item.value))}' is among the outputs already; remove it"
             yield Problem(message, f"model.outputs[{index}]", item.place)
 
 

@@ -10,6 +10,8 @@ from nnrun.errors import Problem
 from nnrun.spec import catalog
 from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, read_losses
 from nnrun.spec.names import fold
+from nnrun.spec.node import leaves
+from nnrun.spec.schema import Choice, Losses
 from nnrun.spec.source import Node, find, plain
 
 if TYPE_CHECKING:
@@ -55,10 +57,15 @@ def check_output(tree: Node) -> Iterator[Problem]:
         yield output.dense.problem_in_value("units", message)
 
 
+def takes_sequences(losses: Losses) -> bool:
+    """Whether a loss holds a sequence of outputs against each target, as CTC does."""
+    return isinstance(losses, Choice) and fold(losses.name) == "ctc"
+
+
 def learns_inputs(tree: Node) -> bool:
     """Whether an output of the model is held against the inputs instead of the labels."""
     target = find(tree, ("data", "target"))
-    return target is not None and target.value != "labels"
+    return target is not None and "inputs" in (target.value, *(leaf.value for _, leaf in leaves(target)))
 
 
 def _explain_output(output: Output, kind: str, loss: str, facts: DatasetFacts | None) -> str | None:
@@ -83,7 +90,6 @@ def _explain_output(output: Output, kind: str, loss: str, facts: DatasetFacts | 
 def known_facts(tree: Node) -> DatasetFacts | None:
     """What is known of the data; None where the source is wrong or its facts are not known beforehand."""
     from nnrun.spec.datasets import check_dataset, dataset_facts
-    from nnrun.spec.schema import Choice
 
     source = read_choice(find(tree, ("data", "source")), ("data", "source"))
     if source is None:

@@ -70,7 +70,7 @@ def check_weights(tree: Node) -> Iterator[Problem]:
 
     facts = known_facts(tree)
     samples = find(tree, ("data", "sample_weight"))
-    if samples is not None and samples.value is not None:
+    if samples is not None and isinstance(samples.value, str):
         yield problem("the examples have weights of their own in data.sample_weight; keep one of the two")
     if output_names(tree) or learns_inputs(tree):
         yield problem(

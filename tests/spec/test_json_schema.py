@@ -30,17 +30,23 @@ GOOD = sorted([*REPOSITORY.glob("configs/**/*.yaml"), *REPOSITORY.glob("tests/sp
 BAD = sorted(REPOSITORY.glob("tests/specs/bad/**/*.yaml"))
 
 NOT_SEEN = {
+    "rules_blocks_": "what a block makes of its names",
     "rules_fallback_": "what stands in for which data set",
     "rules_graph_duplicate_names": "names that differ",
+    "rules_graph_hash_names": "a reference to a layer",
     "rules_graph_inputs_named": "a reference to a layer",
     "rules_graph_later_input": "a reference to a layer",
+    "rules_graph_leads_nowhere": "a reference to a layer",
     "rules_graph_outputs": "a reference to a layer",
     "rules_graph_unknown_input": "a reference to a layer",
+    "rules_inline_": "two lists of one length",
     "rules_learning_rate_twice": "two sections",
     "rules_loss_": "the last layer against loss and data",
     "rules_monitor_": "a name that other settings make",
+    "rules_outputs_": "a reference to an output",
     "rules_plateau_": "two sections",
     "rules_several_at_once": "several of these",
+    "rules_weights_": "two sections",
     "yaml_base_itself": "another file",
     "yaml_base_missing": "another file",
 }
