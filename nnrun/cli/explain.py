@@ -51,8 +51,10 @@ def explain(
     json: Json = False,
 ) -> None:
     """Explain a part of the vocabulary, or a specification layer by layer with advice."""
+    from nnrun.spec.source import is_file
+
     path = Path(what)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if path.suffix in (".yaml", ".yml") or is_file(path):
         _explain_config(path, overrides or [], code, json=json)
         return
     if overrides:

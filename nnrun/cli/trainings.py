@@ -290,8 +290,9 @@ def find_hints(
     """
     from nnrun.spec.advice import advise
     from nnrun.spec.load import load_spec
+    from nnrun.spec.source import is_pipe
 
-    if config.is_fifo():
+    if is_pipe(config):
         if strict:
             raise SpecError([Problem("--strict reads the specification twice; give a file, not a pipe")])
         return []
@@ -362,9 +363,10 @@ class StopSignals:
 
 def run_or_config(reference: str, runs_dir: Path | None) -> Path | Run:
     """A specification by its path, or else a run."""
+    from nnrun.spec.source import is_file
     from nnrun.store.runs import find_run, runs_directory
 
     path = Path(reference)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if path.suffix in (".yaml", ".yml") or is_file(path):
         return path
     return find_run(reference, runs_directory(runs_dir))

@@ -15,7 +15,7 @@ from nnrun.spec.compose import compose
 from nnrun.spec.node import Node, plain
 from nnrun.spec.positions import Position, below, takes_choice
 from nnrun.spec.schema import Spec, describe, shorten
-from nnrun.spec.source import read_source
+from nnrun.spec.source import is_pipe, read_source
 
 LONGEST_CHAIN = 8
 EMPTY = "expected the sections data, model and training; found nothing but spaces and comments"
@@ -59,6 +59,8 @@ def _read_base(path: Path, reference: Node, chain: tuple[str, ...]) -> tuple[Nod
         return refusal(
             f"{shorten(reference.value)} extends a file that extends it; a chain of bases must end"
         )
+    if is_pipe(other):
+        return refusal("expected a YAML file, found a pipe, which may never end; write it to a file")
     if len(chain) >= LONGEST_CHAIN:
         return refusal(f"a chain of more than {LONGEST_CHAIN} files; merge some of them")
     try:

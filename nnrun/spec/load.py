@@ -89,7 +89,7 @@ def load_spec(path: Path, overrides: Sequence[str] = (), code: Path | None = Non
     tree, refused = change(tree, overrides)
     problems += refused
     tree, missing = anchor_files(tree)
-    problems += missing
+    problems += _without_consequences(missing, problems)
     spec, invalid = validate(tree)
     flat, misused = lay_out(tree)
     problems += _without_consequences([*invalid, *misused, *check_tree(flat)], problems)

@@ -60,6 +60,19 @@ def read_source(path: Path) -> Source:
     return _decode(data, name)
 
 
+def is_pipe(path: Path) -> bool:
+    """Whether a path is that of a pipe, which waits for somebody to write to it and can be read once."""
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except (OSError, ValueError):  # not there, a name too long, a zero byte
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is that of a file; False too where it can be none, which ``Path.is_file`` raises at."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def _refusal(message: str, name: str, place: Place | None = None) -> SpecError:
     return SpecError([Problem(message, place=place)], name)
 
