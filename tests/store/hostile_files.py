@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.store.archive import HEADER, _header_digest
+from nnrun.store.archive import HEADER, _digest, _header_digest
 from nnrun.store.run import Run
 from nnrun.store.runs import create_run
 
@@ -337,7 +337,7 @@ def overlapping(path: Path) -> None:
     """A thousand names for the same ten million bytes."""
     data = npy("(2500000,)", data=bytes(10_000_000))
     content = {"format": 1, "header": HEADER_FIELDS | {"sequence": 2}, "arrays": []}
-    listed = {"dtype": "float32", "sha256": "x"}
+    listed = {"dtype": "float32", "sha256": _digest(np.zeros(2_500_000, "float32"))}
     content["arrays"] = [{"name": str(n), "member": f"a{n:05d}.npy", **listed} for n in range(1000)]
     content["sha256"] = _header_digest(content)
     whole = io.BytesIO()

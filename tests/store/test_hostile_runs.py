@@ -217,7 +217,7 @@ def test_no_run_of_a_stranger_does_harm(tmp_path: Path, capsys: pytest.CaptureFi
             text=True,
             timeout=300,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])},
         )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
