@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -202,21 +201,20 @@ def _aliases(part: Part, name: str) -> list[str]:
 
 def example_line(kind: Kind, name: str) -> str:
     """A line to copy, with values for what has no default."""
-    part = catalog.find(kind, name)
-    taker = catalog.class_of(part) if part else None
-    needed: Sequence[str] = (
-        [one.name for one in taker.arguments if one.required] if taker and not _bare(part) else ()
-    )
-    given = PARTICULAR.get(name, {argument: EXAMPLES[argument] for argument in needed})
-    if name.startswith(("Conv1D", "MaxPooling1D")) and "kernel_size" in given:
-        given = {**given, "kernel_size": 3}
+    given = example_arguments(kind, name)
     written = f"{name}: {flow(given)}" if given else name
-    if given and kind in ("activation", "initializer", "regularizer", "constraint", "metric"):
-        written = f"{{{written}}}"
-    if kind in ("loss", "optimizer") and given:
+    if given and kind not in ("layer", "callback", "schedule"):
         written = f"{{{written}}}"
     line = LINES[kind].format(written)
     return line if given or kind != "schedule" else f"learning_rate: {name}"
+
+
+def example_arguments(kind: Kind, name: str) -> dict[str, Any]:
+    """A value for each argument of a part that has no default."""
+    part = catalog.find(kind, name)
+    taker = catalog.class_of(part) if part and not _bare(part) else None
+    needed = [one.name for one in taker.arguments if one.required] if taker else []
+    return PARTICULAR.get(name) or {argument: EXAMPLES[argument] for argument in needed}
 
 
 def _bare(part: Part | None) -> bool:

@@ -15,6 +15,7 @@ from nnrun.model.compile import check_output, check_training, make_optimizer
 from nnrun.model.shapes import shape_text
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
 from nnrun.spec.load import Loaded
+from nnrun.spec.output_rules import takes_sequences
 from nnrun.spec.schema import TrainingSection
 
 
@@ -40,7 +41,8 @@ def check_on_paper(loaded: Loaded) -> Any:
     """
     model = build_from_facts(loaded)
     data = loaded.spec.data
-    if data.target == "labels" and dataset_facts(data.source).classes is not None:  # a class index each
+    of_labels = data.target == "labels" and not takes_sequences(loaded.spec.training.loss)
+    if of_labels and dataset_facts(data.source).classes is not None:  # a class index for each example
         check_output(model, (), loaded.model, loaded.place)
     check_training(model, loaded.spec.training, loaded.place)
     return model

@@ -8,6 +8,7 @@ for. Nothing is imported.
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -23,7 +24,7 @@ from nnrun.spec.catalog_source import (
     signature,
 )
 from nnrun.spec.names import fold, nearest
-from nnrun.spec.refusals import REFUSED, REPLACED
+from nnrun.spec.refusals import NEEDS, REFUSED, REPLACED
 
 __all__ = [
     "KINDS",
@@ -201,6 +202,9 @@ def refusal(kind: Kind, name: str) -> str | None:
     target = _index(kind)[name][1]
     if target in REFUSED:
         return REFUSED[target]
+    package = NEEDS.get(target)
+    if package and importlib.util.find_spec(package) is None:
+        return f"needs {package}, which is not installed; run pip install {package}"
     added = name in OWN.get(kind, ()) or name in _added.get(kind, ())
     if target[0].islower() and not added and name not in names_in_tables(PACKAGES[kind]):
         twin = _class_name(kind, target)

@@ -32,6 +32,10 @@ REFUSED: dict[str, str] = {
     "serialize": NOT_A_PART,
     "deserialize": NOT_A_PART,
     "get": NOT_A_PART,
+    "StringLookup": "looks up texts, and a model here gets numbers; use IntegerLookup, or Embedding for word numbers",
+    "TextVectorization": "takes texts, and a model here gets numbers; use a source of word numbers such as imdb",
+    "HashedCrossing": "crosses columns of whole numbers, and the data here is one array; use Concatenate and Dense",
+    "RandomCrop": "crops in training only, so that the shapes differ afterwards; use Resizing, or RandomTranslation",
     "threshold": "needs two numbers and takes none here; write the layer ReLU: {threshold: 1.0}",
     "circle": "needs embeddings that a data set does not hold; write Circle",
     "Mean": "averages values without looking at the targets; use a metric such as MeanAbsoluteError",
@@ -56,6 +60,12 @@ REFUSED: dict[str, str] = {
     ),
 }
 """By the name that Keras defines."""
+
+NEEDS: dict[str, str] = {
+    "STFT": "scipy",
+    "STFTSpectrogram": "scipy",
+}
+"""Parts for which Keras imports another package, by the name that Keras defines."""
 
 REPLACED: dict[str, str] = {
     "ThresholdedReLU": f"{GONE}; write ReLU: {{threshold: 1.0}}",

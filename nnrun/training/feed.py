@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from nnrun.data.load import Examples
 from nnrun.keras_backend import load_tensorflow
+from nnrun.spec.names import fold
 from nnrun.spec.schema import Choice, Losses
+
+OF_INDICES = ("categoricalgeneralizedcrossentropy", "circle")
+"""Losses that take class indices and do not say so in their names."""
 
 Targets = Literal["indices", "one_hot", "numbers", "inputs"]
 """How a loss takes the targets: class indices, one-hot rows, the numbers as they are, or the model's own inputs."""
@@ -27,7 +31,8 @@ def target_form(loss: str, classes: int | None, outputs: int | None) -> Targets:
     """
     if classes is None:
         return "numbers"
-    if "sparse" in loss.lower() or outputs != classes or outputs == 1:
+    takes_indices = "sparse" in loss.lower() or fold(loss) in OF_INDICES
+    if takes_indices or outputs != classes or outputs == 1:
         return "indices"
     return "one_hot"
 

@@ -14,6 +14,7 @@ from nnrun.model.build import InputShape, build_model
 from nnrun.model.compile import check_output, compile_model
 from nnrun.spec.load import Loaded
 from nnrun.spec.names import did_you_mean
+from nnrun.spec.output_rules import takes_sequences
 from nnrun.spec.schema import Spec
 from nnrun.spec.source import path_text
 from nnrun.training.devices import Devices, choose_jit, prepare_devices
@@ -102,7 +103,7 @@ def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool =
     with strategy.scope():
         shapes = input_shapes(data.train, data.facts.divisor)
         model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
-        if spec.data.target == "labels":
+        if spec.data.target == "labels" and not takes_sequences(spec.training.loss):
             check_output(model, data.train.y.shape[1:], loaded.model, loaded.place)
         steps = math.ceil(len(data.train) / spec.training.batch_size) * spec.training.epochs
         jit = choose_jit(spec.runtime, model, devices, steps)
@@ -112,7 +113,22 @@ def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool =
         prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
     except Exception as error:
         raise find_misfit(prepared) or error from error
+    refuse_vectors(prepared)
     return prepared
+
+
+def refuse_vectors(prepared: Prepared) -> None:
+    """Refuse a metric that gives a number for each class: an epoch has one figure for each metric.
+
+    Raises:
+        SpecError: A metric is such a one.
+    """
+    for name, value in prepared.model.get_metrics_result().items():
+        if getattr(value, "shape", ()) != ():
+            message = f"'{name}' gives {value.shape[0]} values, one for each class; write its class with average: macro"
+            raise SpecError(
+                [Problem(message, "training.metrics", prepared.loaded.place("training", "metrics"))]
+            )
 
 
 def find_misfit(prepared: Prepared) -> SpecError | None:

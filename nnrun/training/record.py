@@ -112,7 +112,9 @@ class Recorder:
 
     def _is_due(self) -> bool:
         """Whether a checkpoint may be written; with an interval of 0 as often as possible, whatever it costs."""
-        return self.interval == 0 or time.monotonic() - self._written >= max(self.interval, SHARE * self._took)
+        return self.interval == 0 or time.monotonic() - self._written >= max(
+            self.interval, SHARE * self._took
+        )
 
     def _checkpoint(self) -> None:
         """Write everything from which the training can go on; nothing where the weights are lost."""
