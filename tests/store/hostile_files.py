@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import json
 import os
@@ -11,6 +10,7 @@ import random
 import shutil
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.store.archive import HEADER, _digest, _header_digest
+from nnrun.store.archive import FIXED_DATE, HEADER, _digest, _header_digest
 from nnrun.store.run import Run
 from nnrun.store.runs import create_run
 
@@ -333,24 +333,35 @@ def twice(path: Path) -> None:
             made.writestr(name, data)
 
 
-def overlapping(path: Path) -> None:
-    """A thousand names for the same ten million bytes."""
-    data = npy("(2500000,)", data=bytes(10_000_000))
-    content = {"format": 1, "header": HEADER_FIELDS | {"sequence": 2}, "arrays": []}
-    listed = {"dtype": "float32", "sha256": _digest(np.zeros(2_500_000, "float32"))}
-    content["arrays"] = [{"name": str(n), "member": f"a{n:05d}.npy", **listed} for n in range(1000)]
+def overlapping(path: Path, count: int = 30, size: int = 1_000_000) -> None:
+    """Members that hold all those after them: a small file of many large arrays, each of which is right."""
+    data = npy(f"({size},)", "|u1", bytes(size))
+    infos, listed, lengths = [], [], []
+    for number in reversed(range(count)):
+        info = zipfile.ZipInfo(f"a{number:05d}.npy", FIXED_DATE)
+        info.CRC, info.file_size, info.compress_size = zlib.crc32(data), len(data), len(data)
+        array = np.frombuffer(data, "uint8", offset=10 + struct.unpack("<H", data[8:10])[0])
+        listed.append(
+            {"name": str(number), "member": info.filename, "dtype": "uint8", "sha256": _digest(array)}
+        )
+        data = info.FileHeader() + data
+        infos.insert(0, info)
+        lengths.insert(0, len(data))
+        if number:
+            data = npy(f"({len(data)},)", "|u1", data)
+    content: dict[str, Any] = {"format": 1, "header": HEADER_FIELDS | {"sequence": 2}, "arrays": listed}
     content["sha256"] = _header_digest(content)
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as made:
+    with zipfile.ZipFile(path, "w") as made:
         made.writestr(HEADER, json.dumps(content))
-        made.writestr("a00000.npy", data)
-        first = made.getinfo("a00000.npy")
-        for number in range(1, 1000):
-            other = zipfile.ZipInfo(f"a{number:05d}.npy")
-            for key in ("header_offset", "file_size", "compress_size", "CRC"):
-                setattr(other, key, getattr(first, key))
-            made.filelist.append(other)
-    path.write_bytes(whole.getvalue())
+        assert made.fp
+        start = made.start_dir
+        made.fp.seek(start)
+        made.fp.write(data)
+        for info, length in zip(infos, lengths, strict=True):
+            info.header_offset = start + len(data) - length
+        made.start_dir = start + len(data)
+        made.filelist.extend(infos)
+        made._didModify = True
 
 
 def many(path: Path) -> None:

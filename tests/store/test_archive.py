@@ -11,6 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from store.hostile_files import overlapping
 
 from nnrun.errors import RunError
 from nnrun.store.archive import HEADER, read_archive, write_archive
@@ -153,3 +154,12 @@ def test_compressed_archive_is_refused(path: Path) -> None:
 def test_missing_archive_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"none\.npz is missing"):
         read_archive(tmp_path / "none.npz")
+
+
+def test_small_file_of_many_large_arrays_is_refused(tmp_path: Path) -> None:
+    overlapping(tmp_path / "x.npz")
+
+    with zipfile.ZipFile(tmp_path / "x.npz") as whole:
+        assert sum(info.file_size for info in whole.infolist()) > 25 * (tmp_path / "x.npz").stat().st_size
+    with pytest.raises(RunError, match="its members overlap"):
+        read_archive(tmp_path / "x.npz")
