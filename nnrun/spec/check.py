@@ -163,7 +163,7 @@ def explain_unknown(kind: Kind, name: str, also: Sequence[str] = ()) -> str:
     if kind == "schedule" and FLOAT.fullmatch(name):
         return f"'{shorten(name)}' is text; write the number without quotes"
     near = did_you_mean(name, candidates)
-    classes = [candidate for candidate in candidates if candidate[0].isupper()]
+    classes = [candidate for candidate in candidates if candidate[:1].isupper()]
     if not near and 0 < len(classes) <= MOST_LISTED:
         near = f"; there are {', '.join(classes)}"
     return f"no {kind} '{shorten(name)}'{near or ' in Keras'}"
