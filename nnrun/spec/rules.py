@@ -13,7 +13,7 @@ from nnrun.errors import Problem
 from nnrun.spec import catalog
 from nnrun.spec.catalog import Part
 from nnrun.spec.catalog_source import snake_case
-from nnrun.spec.choices import WrittenChoice, by_output, read_choice, read_choices, whereabouts
+from nnrun.spec.choices import WrittenChoice, by_output, read_choice, read_choices, read_metrics, whereabouts
 from nnrun.spec.names import did_you_mean, listed, shorten
 from nnrun.spec.source import Node, find
 
@@ -133,7 +133,7 @@ def measured_values(tree: Node) -> list[str] | None:
         if by_name is not None and output not in by_name:
             continue
         path = ("training", "metrics", output) if by_name is not None else ("training", "metrics")
-        names = _metric_names(tree, path)
+        names = _metric_names(tree, path, len(outputs) if outputs and by_name is None else 1)
         if names is None:
             return None
         found += [f"{output}_{name}" if output else name for name in names]
@@ -150,16 +150,23 @@ def output_names(tree: Node) -> list[str]:
     return names if len(names) > 1 else []
 
 
-def _metric_names(tree: Node, path: tuple[str, ...]) -> list[str] | None:
-    """The names under which Keras logs a list of metrics; None where one cannot be told."""
+def _metric_names(tree: Node, path: tuple[str, ...], times: int) -> list[str] | None:
+    """The names under which Keras logs a list of metrics; None where one cannot be told.
+
+    Args:
+        tree: The specification.
+        path: Of the list.
+        times: How often the metrics are made: the whole list for each output, or once.
+    """
     metrics = find(tree, path)
     written = read_choices(tree, path)
     if metrics is not None and (not isinstance(metrics.value, list) or len(metrics.value) != len(written)):
         return None
     counts: Counter[str] = Counter()
+    made = read_metrics(tree) * times
     found = []
     for choice in written:
-        name = _logged_name(choice, written)
+        name = _logged_name(choice, made)
         if name is None:
             return None
         found.append(f"{name}_{counts[name]}" if counts[name] else name)  # as Keras tells them apart
@@ -167,7 +174,7 @@ def _metric_names(tree: Node, path: tuple[str, ...]) -> list[str] | None:
     return found
 
 
-def _logged_name(choice: WrittenChoice, written: list[WrittenChoice]) -> str | None:
+def _logged_name(choice: WrittenChoice, made: list[WrittenChoice]) -> str | None:
     """The name under which Keras logs a metric: the text itself, or the ``name`` of the metric that is made.
 
     Where neither the specification nor the class gives a name, Keras makes one up from the class; it counts
@@ -182,7 +189,7 @@ def _logged_name(choice: WrittenChoice, written: list[WrittenChoice]) -> str | N
         return None
     name = choice.value("name") or argument.default
     if name is None:
-        kin = [other for other in written if catalog.find("metric", other.name) == part]
+        kin = [other for other in made if catalog.find("metric", other.name) == part]
         return snake_case(taker.name) if len(kin) == 1 else None
     return name if isinstance(name, str) else None
 
