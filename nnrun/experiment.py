@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,12 +18,13 @@ from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory
 from nnrun.training.callbacks import check_monitor, continue_files, make_callbacks
 from nnrun.training.checkpoint import assign_model, assign_training, training_arrays
+from nnrun.training.devices import set_threads
 from nnrun.training.divergence import Divergence, locate
 from nnrun.training.feed import output_names
 from nnrun.training.loop import Ending, Listener, Plan, Training
 from nnrun.training.predictions import Predictions
 from nnrun.training.prepared import Part, Prepared, prepare, resolved_spec
-from nnrun.training.record import Recorder, facts_of, result_of, versions
+from nnrun.training.record import Recorder, facts_of, read_facts, result_of, versions
 from nnrun.training.resumed import Resumed
 
 LEARNING_RATE = "training.learning_rate"
@@ -133,8 +135,9 @@ def resume(
     """
     run = find_run(reference, runs_directory(runs_dir))
     with run.lock():
-        facts, loaded = run.facts(), reload_spec(run, code, overrides, config)
-        changed = changes(reload_spec(run, code).spec, loaded.spec)
+        facts, before = read_facts(run), reload_spec(run, code)
+        loaded = keep_choices(before, reload_spec(run, code, overrides, config))
+        changed = changes(before.spec, loaded.spec)
         refuse_changes(run, changed)
         resumed = Resumed.find(run)
         if run.divergence() and not any(one.path == LEARNING_RATE for one in changed):
@@ -159,6 +162,18 @@ def resume(
         display.on_start(run, facts)
         display.notify(resumed.opening())
         return run, run_training(prepared, run, display, interrupted, resumed)
+
+
+def keep_choices(before: Loaded, now: Loaded) -> Loaded:
+    """A specification in which what was chosen for ``auto`` stays chosen: another choice gives other numbers."""
+    runtime = now.spec.runtime
+    chosen = {
+        name: getattr(before.spec.runtime, name)
+        for name in type(runtime).model_fields
+        if getattr(runtime, name) == "auto"
+    }
+    spec = now.spec.model_copy(update={"runtime": runtime.model_copy(update=chosen)})
+    return replace(now, spec=spec)
 
 
 def refuse_changes(run: Run, changed: Sequence[Change]) -> None:
@@ -187,6 +202,7 @@ def rehearse(loaded: Loaded) -> None:
         ResourceError: The machine's memory cannot hold the model.
     """
     training = loaded.spec.training
+    set_threads(loaded.spec.runtime)
     refuse_too_large(check_on_paper(loaded), training)
     make_callbacks(training.callbacks, Path(), loaded.place)
 
@@ -390,7 +406,7 @@ def refuse_other_data(run: Run, prepared: Prepared) -> None:
     Raises:
         ChangedError: Its fingerprint is another.
     """
-    recorded = run.facts()["data"]
+    recorded = read_facts(run)["data"]
     if prepared.data.fingerprint != recorded["fingerprint"]:
         raise ChangedError(
             f"the data is not what {run.id} was trained on: "

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from nnrun.errors import ResourceError
+
 _terminal: TextIO | None = None
 
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
@@ -89,8 +91,12 @@ def divert_native_noise(log: Path | None) -> None:
         _terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace")
         if sys.stderr is sys.__stderr__:
             sys.stderr = _terminal
-    target = os.open(
-        log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644
+    flags = (
+        os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     )
+    try:
+        target = os.open(log or os.devnull, flags, 0o644)
+    except OSError as error:
+        raise ResourceError(f"cannot write {log}: {error.strerror}; it should be an ordinary file") from error
     os.dup2(target, 2)
     os.close(target)

@@ -12,7 +12,7 @@ import nnrun
 PACKAGE = Path(nnrun.__file__).parent
 FLOORS = {
     "errors": 0,
-    "keras_backend": 0,
+    "keras_backend": 0.5,
     "spec": 1,
     "store": 2,
     "data": 3,

@@ -33,7 +33,7 @@ class HangError(BaseException):
 
 
 @contextmanager
-def no_hang(seconds: float = MOST_SECONDS) -> Iterator[None]:
+def no_hang(seconds: float) -> Iterator[None]:
     """Interrupt what takes too long."""
 
     def interrupt(*_: object) -> None:
@@ -63,10 +63,10 @@ def write(mutant: Mutant, copies: Path) -> Path:
     return path
 
 
-def complaints_about(mutant: Mutant, path: Path) -> tuple[bool, list[str]]:
+def complaints_about(mutant: Mutant, path: Path, seconds: float = MOST_SECONDS) -> tuple[bool, list[str]]:
     """Whether a mutant is valid, and what went wrong with it."""
     try:
-        with no_hang():
+        with no_hang(seconds):
             loaded = load_spec(path, mutant.overrides)
             advice = advise(loaded)
     except SpecError as error:
@@ -196,6 +196,34 @@ def test_mutants_end_the_command_with_its_exit_codes(copies: Path) -> None:
         codes[done.returncode] += 1
 
     assert codes[0] and codes[2] and codes.total() >= 40
+
+
+FOUND = {
+    "a block that repeats without end": """blocks: {a: {layers: [b]}, b: {layers: []}}
+  layers: [{a: {repeat: 1000000000}}, {b: {repeat: 9999999999}}, {Dense: {units: 10}}]""",
+    "blocks that multiply": """blocks: {a: {layers: [{b: {repeat: 9999}}]}, b: {layers: [{c: {repeat: 9999}}]}, c: {layers: []}}
+  layers: [{a: {repeat: 9999}}, {Dense: {units: 10}}]""",
+    "a block without a name": """blocks: {'': {layers: [ReLU]}}
+  layers: [Flatten, zzzz, {Dense: {units: 10}}]""",
+    "a map for a name": "layers: [Flatten, {Dense: {units: 10, name: {a: 1}}}]",
+    "a map for the name of an input": "layers: [{Input: {name: {a: 1}}}, Flatten, {Dense: {units: 10}}]",
+    "what looks like a reference": "layers: [Flatten, {Dense: {units: 10, inputs: '#x'}}]",
+    "what looks like a reference to a layer": "layers: [Flatten, {Dense: {units: 10, inputs: '#0'}}]",
+    "a long wrong name beside another": f"""layers: [Flatten, {{Dense: {{units: 10, name: {"a" * 9000}}}}}]
+  outputs: [{"a" * 9001}]""",
+    "a name of two lines": 'layers: [Flatten, {Dense: {units: 10, "a\\nb": 1}}, "c\\nd"]\n  outputs: "e\\nf"',
+    "thousands of layers": f"layers: [{'Flatten, ' * 9000}{{Dense: {{units: 10}}}}]",
+}
+"""Model sections over which nnrun once fell or sat too long."""
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_what_was_found_once_stays_found(case: str, tmp_path: Path) -> None:
+    around = "data: {source: digits}\nmodel:\n  MODEL\ntraining: {loss: sparse_categorical_crossentropy}\n"
+    mutant = Mutant(case, Path("model.yaml"), around.replace("MODEL", FOUND[case]).encode())
+    (tmp_path / "mutant.yaml").write_bytes(mutant.data)
+    _, complaints = complaints_about(mutant, tmp_path / "mutant.yaml", seconds=5)
+    assert complaints == []
 
 
 def test_place_of_a_problem_is_held_against_its_text() -> None:

@@ -396,7 +396,6 @@ def test_changed_key_is_harmless_or_refused(key: str, run: Run) -> None:
             refuse_changes(run, found)
 
 
-@pytest.mark.xfail(reason="the number of threads is set after TensorFlow began", strict=False)
 def test_other_number_of_threads_is_told(starter: Starter, place: Path, run: Run) -> None:
     done = starter.run("resume", "latest", MORE, "runtime.threads=1", cwd=place)
 
@@ -405,7 +404,6 @@ def test_other_number_of_threads_is_told(starter: Starter, place: Path, run: Run
     assert [resumed["exact"] for resumed in run.resumes()] == [False]
 
 
-@pytest.mark.xfail(reason="auto is chosen anew when a training goes on", strict=False)
 @pytest.mark.parametrize("way", ["resume", "train"])
 def test_choice_that_was_made_for_auto_stays(way: str, starter: Starter, tmp_path: Path) -> None:
     """A thousand steps are worth a compilation by XLA, and nine are not: a run keeps to what it began with."""

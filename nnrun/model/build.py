@@ -14,7 +14,11 @@ from nnrun.model.parts import make_part
 from nnrun.model.shapes import explain_misfit, shape_text
 from nnrun.spec import catalog
 from nnrun.spec.blocks import reference
+from nnrun.spec.names import shorten
 from nnrun.spec.schema import Choice, ModelSection, describe
+
+LONGEST_REASON = 400
+"""Characters of a message of Keras's, which may repeat the whole of a value."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -283,4 +287,4 @@ def reason_of(error: Exception) -> str:
     text = COLOURS.sub("", str(error))
     text = re.sub(r"^Exception encountered when calling [^\n]*\n", "", text)
     text = text.partition("\n\nArguments received by ")[0]
-    return " ".join(text.split()) or type(error).__name__
+    return shorten(" ".join(text.split()), LONGEST_REASON) or type(error).__name__

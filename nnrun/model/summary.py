@@ -15,8 +15,12 @@ from nnrun.model.compile import check_output, check_training, make_optimizer
 from nnrun.model.shapes import shape_text
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
 from nnrun.spec.load import Loaded
+from nnrun.spec.names import shorten
 from nnrun.spec.output_rules import takes_sequences
 from nnrun.spec.schema import TrainingSection
+
+MOST_BYTES = 10**18
+"""Of what is more no float needs to hold the figure."""
 
 
 def build_from_facts(loaded: Loaded) -> Any:
@@ -109,8 +113,8 @@ def refuse_too_large(model: Any, training: TrainingSection) -> None:
     installed = _installed_bytes()
     if installed and needed > installed:
         raise ResourceError(
-            f"the model's {model.count_params():,} parameters take {size_text(needed)} with gradients and optimizer, "
-            f"this machine has {size_text(installed)}; use fewer units or filters"
+            f"the model's {shorten(f'{model.count_params():,}')} parameters take {size_text(needed)} with gradients "
+            f"and optimizer, this machine has {size_text(installed)}; use fewer units or filters"
         )
 
 
@@ -124,6 +128,8 @@ def _installed_bytes() -> int | None:
 
 def size_text(count: float) -> str:
     """Bytes in words: ``1.6 MB``."""
+    if count > MOST_BYTES:
+        return "more than a million TB"
     if count < 1000:
         return f"{count:.0f} B"
     power = min(4, int(math.log10(count) // 3))
@@ -138,7 +144,7 @@ def _optimizer_bytes(model: Any, training: TrainingSection) -> int:
     slots = [
         variable for variable in optimizer.variables if len(variable.shape)
     ]  # no step count, no learning rate
-    return round(_bytes(slots) / _bytes([sample]) * _bytes(model.trainable_variables))
+    return _bytes(slots) * _bytes(model.trainable_variables) // _bytes([sample])
 
 
 def _activation_bytes(model: Any) -> int:

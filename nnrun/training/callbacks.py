@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
-from nnrun.errors import Place, Problem, SpecError
+from nnrun.errors import Place, Problem, RunError, SpecError
 from nnrun.keras_backend import load_keras
 from nnrun.model.parts import make_part
 from nnrun.spec import catalog
@@ -44,6 +44,8 @@ def make_callbacks(
                 problems.append(
                     Problem(message, where, place("training", "callbacks", index, choice.name, name))
                 )
+            elif is_link := next((one for one in _steps(folder, path) if one.is_symlink()), None):
+                raise RunError(f"{is_link} is a symbolic link; callbacks write only inside the run itself")
             arguments[name] = str(folder / path)
         if model is not None and "mode" not in arguments and (monitor := _monitor(choice)):
             mode = direction(model, monitor)
@@ -135,6 +137,12 @@ def _paths(choice: Choice) -> dict[str, str]:
     defaults = {} if part is None else {argument.name: argument.default for argument in part.arguments}
     values = {name: choice.arguments.get(name, defaults.get(name)) for name in WRITTEN if name in defaults}
     return {name: value for name, value in values.items() if isinstance(value, str)}
+
+
+def _steps(folder: Path, path: str) -> list[Path]:
+    """All that a path inside a folder goes through."""
+    inside = PurePosixPath(path)
+    return [folder / part for part in (inside, *inside.parents) if str(part) != "."]
 
 
 def _leads_out(path: str) -> bool:

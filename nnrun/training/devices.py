@@ -39,6 +39,27 @@ class Devices:
         return asdict(self)
 
 
+def set_threads(runtime: RuntimeSection) -> int:
+    """Set the threads for one operation, before anything runs on a device.
+
+    Returns:
+        How many; 0: one per core.
+
+    Raises:
+        ResourceError: They can no longer be set.
+    """
+    tf = load_tensorflow()
+    threads = 0 if runtime.threads == "auto" else runtime.threads
+    if threads != tf.config.threading.get_intra_op_parallelism_threads():
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+        except RuntimeError as error:
+            raise ResourceError(
+                "runtime.threads can be set only once in a process, before anything runs"
+            ) from error
+    return threads
+
+
 def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Any]:
     """Set the process up before anything runs on a device.
 
@@ -58,14 +79,7 @@ def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Any]:
     device = "gpu" if gpus and runtime.device != "cpu" else "cpu"
     if gpus and device == "cpu":
         tf.config.set_visible_devices([], "GPU")
-    threads = 0 if runtime.threads == "auto" else runtime.threads
-    if threads != tf.config.threading.get_intra_op_parallelism_threads():
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-        except RuntimeError as error:
-            raise ResourceError(
-                "runtime.threads can be set only once in a process, before anything runs"
-            ) from error
+    threads = set_threads(runtime)
     if runtime.deterministic and device == "gpu":
         # On a CPU all operations are deterministic as they are, and this switch would make Keras refuse XLA.
         tf.config.experimental.enable_op_determinism()

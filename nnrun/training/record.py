@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nnrun import __version__
 from nnrun.data.load import Data
+from nnrun.errors import RunError
 from nnrun.spec.schema import Spec
 from nnrun.store.run import Run
 from nnrun.training.checkpoint import (
@@ -216,6 +217,28 @@ def facts_of(
         "versions": versions(),
         "git": git_commit(folder),
     }
+
+
+def read_facts(run: Run) -> dict[str, Any]:
+    """What :func:`facts_of` wrote into ``run.json``.
+
+    Raises:
+        RunError: Something that nnrun writes is missing, or is not of its kind.
+    """
+    facts = run.facts()
+    for section in ("data", "model", "training", "devices", "versions"):
+        if not isinstance(facts.get(section), dict):
+            raise RunError(f"{run.path / 'run.json'} is damaged: '{section}' is not as nnrun writes it")
+    needed = [("data", "name", str), ("data", "fingerprint", str), ("model", "parameters", int)]
+    needed += [("training", name, int) for name in ("epochs", "batch_size", "steps_per_epoch")]
+    needed += [("training", "jit_compile", bool), ("devices", "device", str)]
+    needed += [("data", part, int) for part in ("train", "validation", "test")]
+    for section, name, kind in needed:
+        if not isinstance(facts[section].get(name), kind):
+            raise RunError(
+                f"{run.path / 'run.json'} is damaged: '{section}.{name}' is not as nnrun writes it"
+            )
+    return facts
 
 
 def git_commit(folder: Path) -> str | None:

@@ -42,7 +42,18 @@ class Resumed:
         """
         checkpoint = run.checkpoints.newest() if run.checkpoints.paths() else None
         rows = run.rows()[: checkpoint.header["epoch"]] if checkpoint else []
-        return cls(checkpoint, rows, run.result())
+        found = cls(checkpoint, rows, run.result())
+        try:
+            found.position, found.seconds, bool(found.is_stopped)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            where = checkpoint.path if checkpoint else run.path
+            raise RunError(f"{where} is not a checkpoint of this nnrun: {error!r}") from error
+        return found
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a callback had stopped the training."""
+        return bool(self.checkpoint is not None and self.checkpoint.header["stopped"])
 
     @property
     def position(self) -> Position:
@@ -72,13 +83,12 @@ class Resumed:
         position = self.position
         if position.epoch > epochs or (position.epoch == epochs and position.step):
             raise ChangedError(f"{position.epoch} epochs were trained already; ask for more of them")
-        stopped = self.checkpoint is not None and self.checkpoint.header["stopped"]
-        return self.result is not None and (stopped or position.epoch >= epochs)
+        return self.result is not None and (self.is_stopped or position.epoch >= epochs)
 
     def why_finished(self) -> str:
         """Why nothing is left to train, and what to do."""
         epochs = self.position.epoch
-        if self.checkpoint and self.checkpoint.header["stopped"]:
+        if self.is_stopped:
             return f"a callback stopped it after epoch {epochs}; train a new run for another outcome"
         return f"all {epochs} epochs are trained; add some with training.epochs={2 * epochs}"
 
@@ -115,9 +125,9 @@ class Resumed:
     ) -> None:
         """Make the run what it was at the checkpoint, and record that it goes on."""
         position = self.position
-        run.cut_rows(position.epoch)
         if self.result is not None:
-            run.remove_result()
+            run.remove_result()  # first: a run with too few rows must not look finished
+        run.cut_rows(position.epoch)
         run.remove_divergence()
         run.append_resume(
             {

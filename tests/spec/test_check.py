@@ -125,7 +125,11 @@ def test_training_that_keras_takes_has_no_problems(training: str) -> None:
         ("mnist", "{mse: {reduction: sum}}", "[{Dense: {units: 10}}]"),
         ("mnist", "sparse_categorical_crossentropy", "[{Conv2D: {filters: 3, kernel_size: 3}}]"),
         ("mnist", "categorical_crossentropy", "[{Dense: {units: 5}}, {Reshape: {target_shape: [10]}}]"),
-        ("mnist", "categorical_crossentropy", "[{Dense: {units: 5, name: a}}, {Add: {inputs: [a, a]}}, Softmax]"),
+        (
+            "mnist",
+            "categorical_crossentropy",
+            "[{Dense: {units: 5, name: a}}, {Add: {inputs: [a, a]}}, Softmax]",
+        ),
         ("xor", "binary_crossentropy", "[{Dense: {units: 1, activation: sigmoid}}]"),
         ("xor", "binary_crossentropy", "[{Dense: {units: 2, activation: softmax}}]"),
         ("xor", "mse", "[{Dense: {units: 1, activation: tanh}}]"),
