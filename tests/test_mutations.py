@@ -201,7 +201,8 @@ def test_mutants_end_the_command_with_its_exit_codes(copies: Path) -> None:
 FOUND = {
     "a block that repeats without end": """blocks: {a: {layers: [b]}, b: {layers: []}}
   layers: [{a: {repeat: 1000000000}}, {b: {repeat: 9999999999}}, {Dense: {units: 10}}]""",
-    "blocks that multiply": """blocks: {a: {layers: [{b: {repeat: 9999}}]}, b: {layers: [{c: {repeat: 9999}}]}, c: {layers: []}}
+    "blocks that multiply": """blocks: {a: {layers: [{b: {repeat: 9999}}]}, b: {layers: [{c: {repeat: 9999}}]},
+    c: {layers: []}}
   layers: [{a: {repeat: 9999}}, {Dense: {units: 10}}]""",
     "a block without a name": """blocks: {'': {layers: [ReLU]}}
   layers: [Flatten, zzzz, {Dense: {units: 10}}]""",

@@ -97,7 +97,7 @@ def report(capsys: pytest.CaptureFixture[str], line: str) -> None:
 def test_run_survives_crashes_everywhere_and_crashes_of_its_recovery(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tally = crash_twice(root, bases=24)
+    tally = crash_twice(root, bases=36)
 
     report(capsys, f"{tally.tried:,} crash states tried, {len(tally.failures):,} failures")
     assert tally.failures == []
