@@ -254,9 +254,7 @@ def test_divergence_names_value_epoch_and_learning_rate() -> None:
 
     epoch = len(notes.rows) + 1
     assert str(caught.value) in {
-        f"loss is {value} in epoch {epoch} at a learning rate of 1e+09; "
-        "try a tenth of it, scale the inputs, or clip gradients with the optimizer's clipnorm"
-        for value in ("nan", "inf")
+        f"loss is {value} in epoch {epoch} at a learning rate of 1e+09" for value in ("nan", "inf")
     }
     assert all(math.isfinite(row["loss"]) for row in notes.rows)
 
@@ -267,8 +265,7 @@ def test_weights_that_are_not_finite_are_a_divergence_before_the_loss_shows_it()
         training.run()
 
     assert str(caught.value) == (
-        "the weight sequential/dense/bias is not finite in epoch 1 at a learning rate of 3e+38; "
-        "try a tenth of it, scale the inputs, or clip gradients with the optimizer's clipnorm"
+        "the weight sequential/dense/bias is not finite in epoch 1 at a learning rate of 3e+38"
     )
     assert (notes.rows, training.position.best_epoch) == ([], 0)
 
@@ -322,7 +319,7 @@ def test_best_epoch_is_the_first_with_the_best_value(
 def test_value_that_is_not_finite_never_becomes_the_best(value: float) -> None:
     training, notes = make_training(epochs=3)
     training.engine = Script([2.0, value, 1.0], "loss")  # type: ignore[assignment]
-    with pytest.raises(DivergedError, match=rf"^loss is {value} in epoch 2 at a learning rate of 0\.1; "):
+    with pytest.raises(DivergedError, match=rf"^loss is {value} in epoch 2 at a learning rate of 0\.1$"):
         training.run()
 
     assert notes.best == [1]

@@ -173,6 +173,17 @@ CASES = {
     "adamw": dense_case(
         "{AdamW: {weight_decay: 0.01}}", lambda keras: keras.optimizers.AdamW(weight_decay=0.01)
     ),
+    "sgd_weight_decay": dense_case(
+        "{SGD: {weight_decay: 0.01, global_clipnorm: 0.5}}",
+        lambda keras: keras.optimizers.SGD(weight_decay=0.01, global_clipnorm=0.5),
+    ),
+    "adam_accumulated": dense_case(
+        "{Adam: {gradient_accumulation_steps: 3, clipvalue: 0.01}}",
+        lambda keras: keras.optimizers.Adam(gradient_accumulation_steps=3, clipvalue=0.01),
+    ),
+    "adam_loss_scale": dense_case(
+        "{Adam: {loss_scale_factor: 8.0}}", lambda keras: keras.optimizers.Adam(loss_scale_factor=8.0)
+    ),
     "adamax": dense_case("adamax", lambda keras: keras.optimizers.Adamax()),
     "nadam": dense_case("nadam", lambda keras: keras.optimizers.Nadam()),
     "rmsprop": dense_case("rmsprop", lambda keras: keras.optimizers.RMSprop()),
