@@ -48,12 +48,18 @@ def _asked(loaded: Loaded, layers: list[LayerOnPaper]) -> list[LayerOnPaper]:
     from nnrun.model.summary import build_from_facts
 
     model = build_from_facts(loaded)
-    built = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
-    by_name = {layer.name: layer for layer in built}
+    by_name = {layer.name: layer for layer in model.layers}
+    named = {layer.choice.value("name") for layer in layers}
+    # Keras numbers the layers of a class as they are made: dense, dense_1, ... dense_10; it lists them otherwise.
+    unnamed = sorted(by_name.keys() - named, key=lambda name: (len(name), name))
     found = []
-    for place, layer in enumerate(layers):
+    for layer in layers:
         name = layer.choice.value("name")
-        made = by_name.get(name) if isinstance(name, str) else built[place] if place < len(built) else None
+        if not isinstance(name, str):
+            kin = (one for one in unnamed if type(by_name[one]).__name__ == layer.choice.name)
+            name = next(kin, "")
+            unnamed = [one for one in unnamed if one != name]
+        made = by_name.get(name)
         if made is None or (layer.output is not None and layer.parameters is not None):
             found.append(layer)
             continue

@@ -85,9 +85,10 @@ def test_several_outputs_come_in_the_order_of_their_names(tmp_path: Path) -> Non
     assert model.output_shape == [(None, 5), (None, 4)]
 
 
-def test_one_named_output_leaves_out_what_stands_below(tmp_path: Path) -> None:
+def test_layer_below_the_one_named_output_is_refused(tmp_path: Path) -> None:
     layers = ("Flatten", "Dense: {units: 4, name: a}", "Dense: {units: 5, name: b}")
-    assert build(load(tmp_path, *layers, model="outputs: [a]")).output_shape == (None, 4)
+    with pytest.raises(SpecError, match=r"layers\[2\]\.Dense: leads to no output"):
+        load(tmp_path, *layers, model="outputs: [a]")
 
 
 def test_model_inputs_name_the_inputs_of_the_data(tmp_path: Path) -> None:

@@ -82,10 +82,19 @@ def agree(path: Path) -> list[LayerOnPaper]:
     layers = trace(loaded)
     built = [layer for layer in build_from_facts(loaded).layers if type(layer).__name__ != "InputLayer"]
     by_name = {layer.name: layer for layer in built}
+    named = {layer.choice.value("name") for layer in layers}
+    unnamed = sorted(
+        (layer for layer in built if layer.name not in named), key=lambda one: (len(one.name), one.name)
+    )
     assert len(built) == len(layers)
-    for place, layer in enumerate(layers):
+    for layer in layers:
         name = layer.choice.value("name")
-        keras = by_name[name] if isinstance(name, str) else built[place]
+        if isinstance(name, str):
+            keras = by_name[name]
+        else:  # as they were made: dense, dense_1, ...; networks bear names of their own
+            kin = [one for one in unnamed if type(one).__name__ in (layer.choice.name, "Functional")]
+            keras = kin[0]
+            unnamed.remove(keras)
         if layer.output is not None:
             assert layer.output == tuple(keras.output.shape[1:])
             assert layer.parameters == keras.count_params()
