@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nnrun.spec.names import shorten
+
 
 def shape_text(shape: Any) -> str:
     """A shape with its batch dimension: ``(batch, 28, 28)``; several in a list."""
@@ -11,7 +13,7 @@ def shape_text(shape: Any) -> str:
         return "[" + ", ".join(shape_text(one) for one in shape) + "]"
     first, *rest = shape
     sizes = ["batch" if first is None else str(first)] + [
-        "any" if size is None else str(size) for size in rest
+        "any" if size is None else shorten(str(size)) for size in rest
     ]
     return f"({', '.join(sizes)})"
 
