@@ -377,8 +377,10 @@ def predict(
     run, prepared, _ = reopen(reference, display, runs_dir, code)
     outputs = prepared.engine.predict(prepared.feed(part), prepared.spec.training.batch_size)
     by_name = dict(zip(output_names(prepared.model), outputs, strict=True))
-    data = prepared.data
-    return run, Predictions(part, by_name, prepared.examples(part).y, data.facts.classes, data.class_names)
+    data, forms = prepared.data, prepared.feed(part).targets
+    copies = frozenset(name for name, form in zip(by_name, forms, strict=True) if form == "inputs")
+    y = prepared.examples(part).y
+    return run, Predictions(part, by_name, y, data.facts.classes, data.class_names, copies)
 
 
 def reopen(
@@ -430,7 +432,7 @@ def reload_spec(
             f"and give that: --code {run.path / 'code' / recorded['file']}"
         )
         raise SpecError([Problem(message)])
-    loaded = load_spec(config or run.config_path, overrides, code)
+    loaded = load_spec(config or run.config_path, overrides, code, files=False)
     if recorded and loaded.code and loaded.code.sha256 != recorded["sha256"]:
         raise ChangedError(
             f"{code} is not the file that {run.id} was trained with (SHA-256 {loaded.code.sha256[:12]}..., then "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.errors import DataError
+from nnrun.spec.names import shorten
 
 
 def load_weights(path: Path, count: int) -> NDArray[np.float32]:
@@ -27,20 +28,25 @@ def load_weights(path: Path, count: int) -> NDArray[np.float32]:
     wanted = f"expected {count:,} numbers, one for each training example (numpy.save)"
     try:
         # Mapped, not read: an array that is too large is refused by its header alone.
-        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        found: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"data.sample_weight: there is no file {path}; {wanted}") from None
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
+    except (
+        Exception
+    ) as error:  # NumPy reads headers with Python's own parser, and lets all its errors through
+        reason = shorten(" ".join(str(error).split()), 200)
         raise DataError(
             f"data.sample_weight: {path} cannot be read as an array ({reason}); {wanted}"
         ) from None
-    if not isinstance(found, np.ndarray) or found.shape != (count,) or found.dtype.kind not in "fiub":
-        shape = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else "an archive"
-        raise DataError(f"data.sample_weight: {path} holds {shape}; {wanted}")
-    weights = np.asarray(found, dtype=np.float32)
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+    if not isinstance(found, np.ndarray):
+        found.close()
+        raise DataError(f"data.sample_weight: {path} holds an archive; {wanted}")
+    if found.shape != (count,) or found.dtype.kind not in "fiub":
+        raise DataError(f"data.sample_weight: {path} holds {found.dtype} {found.shape}; {wanted}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        weights = np.array(found, dtype=np.float32)  # a copy, whatever becomes of the file
+    if not np.isfinite(weights).all() or (found < 0).any() or not weights.any():
         raise DataError(
-            f"data.sample_weight: {path} holds numbers that are no weights: negative, NaN or all 0"
+            f"data.sample_weight: {path} holds numbers that are no weights: negative, not finite or all 0"
         )
     return weights

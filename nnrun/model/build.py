@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from nnrun.errors import Place, Problem, SpecError
 from nnrun.keras_backend import load_keras
+from nnrun.model.networks import WeightsError, make_network
 from nnrun.model.parts import make_part
 from nnrun.model.shapes import explain_misfit, shape_text
 from nnrun.spec import catalog
@@ -189,22 +190,24 @@ class _Builder:
             return make_part("layer", Choice(choice.name, arguments))
         except Exception as error:
             culprit = find_culprit(choice, reason_of(error))
-            written = culprit in self.section.layers[index].arguments
-            self._refuse(index, _explain_value(choice, culprit, error), *[culprit] if written else ())
+            self._refuse(index, _explain_value(choice, culprit, error), *[culprit] if culprit else ())
 
     def _make_network(self, index: int, tensor: Any) -> Any:
         """A ready network for the shape that arrives: it is made whole, and so not before the shape is known."""
         choice = self.section.layers[index]
-        arguments = {name: value for name, value in choice.arguments.items() if name != "inputs"}
-        trainable = arguments.pop("trainable", True)
-        if not self.pretrained:
-            arguments["weights"] = None
         if not hasattr(tensor, "shape") or len(tensor.shape) != 4:
             shapes = shape_text(tensor.shape if hasattr(tensor, "shape") else [one.shape for one in tensor])
             self._refuse(index, f"receives {shapes}, wants (batch, height, width, channels)")
-        arguments.setdefault("input_shape", tuple(tensor.shape[1:]))
-        network = self._make_layer(index, Choice(choice.name, arguments))
-        network.trainable = trainable
+        try:
+            network = make_network(choice, tuple(tensor.shape[1:]), pretrained=self.pretrained)
+        except WeightsError as error:
+            self._refuse(index, reason_of(error), "weights")
+        except Exception as error:
+            self._refuse(index, reason_of(error))
+        taken: dict[str, int | None] = dict.fromkeys(one.name for one in self.inputs.values())
+        taken |= {layer.name: other for other, layer in self.layers.items()}
+        if network.name in taken:
+            self._refuse_name(network.name, index, taken[network.name])
         return network
 
     def _call(self, index: int, tensor: Any) -> Any:

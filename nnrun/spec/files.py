@@ -23,11 +23,11 @@ IMAGENET = (
 )
 
 
-def anchor_files(tree: Node) -> tuple[Node, list[Problem]]:
+def anchor_files(tree: Node, *, must_exist: bool) -> tuple[Node, list[Problem]]:
     """Make the paths of files absolute, so that they hold from anywhere: from the run's directory too.
 
     Returns:
-        The specification with absolute paths, and the files that are not there.
+        The specification with absolute paths, and what is no path; the files that are not there, if they must.
     """
     problems = []
     for path, node in list(_files(tree)):
@@ -38,7 +38,7 @@ def anchor_files(tree: Node) -> tuple[Node, list[Problem]]:
             continue
         source = tree.place.source if node.place.source.name == COMMAND_LINE else node.place.source
         file = os.path.realpath(FilePath(source.name).parent / str(node.value))
-        if not os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises when the name is too long)
+        if must_exist and not os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises when the name is too long)
             shown = [shorten(str(one), LONGEST_PATH) for one in (file, FilePath(source.name).parent or ".")]
             message = f"there is no file {shown[0]}; paths are relative to {shown[1]}"
             problems.append(Problem(message, path_text(path), node.place))

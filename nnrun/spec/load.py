@@ -60,13 +60,16 @@ class Loaded:
         return self.tree.place
 
 
-def load_spec(path: Path, overrides: Sequence[str] = (), code: Path | None = None) -> Loaded:
+def load_spec(
+    path: Path, overrides: Sequence[str] = (), code: Path | None = None, *, files: bool = True
+) -> Loaded:
     """Read, check and resolve a specification. TensorFlow is not needed.
 
     Args:
         path: A YAML file.
         overrides: ``a.b=VALUE`` or ``~a.b``.
         code: A Python file whose classes and functions may be named like Keras's; it is read, not run.
+        files: Whether the files that it names must be there: a run's weights are read from its checkpoint.
 
     Raises:
         SpecError: All the problems: of the text, of the overrides, of keys, types and ranges, of names, and
@@ -88,7 +91,7 @@ def load_spec(path: Path, overrides: Sequence[str] = (), code: Path | None = Non
         raise SpecError(_in_order([*problems, Problem(message, place=tree.place)], name), name)
     tree, refused = change(tree, overrides)
     problems += refused
-    tree, missing = anchor_files(tree)
+    tree, missing = anchor_files(tree, must_exist=files)
     problems += _without_consequences(missing, problems)
     spec, invalid = validate(tree)
     flat, misused = lay_out(tree)

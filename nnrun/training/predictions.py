@@ -22,6 +22,7 @@ class Predictions:
         targets: Class indices of shape (n,), or numbers of shape (n,) or (n, k).
         classes: The number of classes; None for regression.
         class_names: Names of the classes, where the data has them.
+        copies: The names of outputs that learn the inputs and say nothing of classes.
     """
 
     part: str
@@ -29,6 +30,7 @@ class Predictions:
     targets: NDArray[Any]
     classes: int | None
     class_names: tuple[str, ...] | None
+    copies: frozenset[str] = frozenset()
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One example after the other: its number, its target, and what the model says.
@@ -41,13 +43,13 @@ class Predictions:
             known = np.asarray(target).tolist()
             row = {"example": index, "target": known if self.classes is None else self._name(int(target))}
             for name, values in flat.items():
-                said = self._said(values[index], target)
+                said = self._said(values[index], target, is_copy=name in self.copies)
                 row |= {f"{name}_{key}": value for key, value in said.items()} if len(flat) > 1 else said
             yield row
 
-    def _said(self, output: NDArray[Any], target: Any) -> dict[str, Any]:
+    def _said(self, output: NDArray[Any], target: Any, *, is_copy: bool) -> dict[str, Any]:
         """What one output says of one example."""
-        if self.classes is None or len(output) not in (1, self.classes):
+        if is_copy or self.classes is None or len(output) not in (1, self.classes):
             return {f"output_{i}" if len(output) > 1 else "output": float(x) for i, x in enumerate(output)}
         chances = output if len(output) > 1 else np.array([1 - output[0], output[0]])
         predicted = int(chances.argmax())
