@@ -19,7 +19,7 @@ from nnrun.keras_backend import load_keras
 
 Arrays = Mapping[str, NDArray[Any]]
 NUMBERS = (bool, int, float, type(None))
-OF_FILES = ("append", "append_header")
+OF_FILES = ("append", "append_header", "csv_file", "writer", "keys")
 """What CSVLogger remembers of its file, which is looked at again when a training goes on."""
 
 
