@@ -48,12 +48,25 @@ def command(closing: str = "", **settings: Any) -> Callable[[Callable[..., None]
             except (typer.Exit, typer.Abort, BrokenPipeError):
                 raise
             except Exception as bug:
-                report_bug(bug)
-                raise typer.Exit(BUG_EXIT_CODE) from None
+                raise typer.Exit(report_exception(bug, closing)) from None
 
         return app.command(**settings)(guarded)
 
     return register
+
+
+def report_exception(error: Exception, closing: str) -> int:
+    """Show an exception of the user's Python file at its line, any other one as a bug; the exit code."""
+    from nnrun.model.reasons import blame_code
+
+    blamed = blame_code(error)
+    if blamed is None:
+        report_bug(error)
+        return BUG_EXIT_CODE
+    from nnrun.cli.console import print_error
+
+    print_error(blamed, closing)
+    return blamed.exit_code
 
 
 def report_bug(bug: Exception) -> None:

@@ -12,16 +12,11 @@ from nnrun.errors import Place, Problem, SpecError
 from nnrun.keras_backend import load_keras
 from nnrun.model.networks import WeightsError, make_network
 from nnrun.model.parts import make_part
+from nnrun.model.reasons import reason_of
 from nnrun.model.shapes import explain_misfit, shape_text
 from nnrun.spec import catalog
 from nnrun.spec.blocks import reference
-from nnrun.spec.names import shorten
 from nnrun.spec.schema import Choice, ModelSection, describe
-
-LONGEST_REASON = 400
-"""Characters of a message of Keras's, which may repeat the whole of a value."""
-
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 PlaceOf = Callable[..., Place | None]
 """Finds where a path of the specification stands in its text: ``place("model", "layers", 1)``."""
@@ -283,11 +278,3 @@ def _explain_value(choice: Choice, culprit: str | None, error: Exception) -> str
     if isinstance(error, ValueError) or culprit is None:
         return reason
     return f"Keras cannot take {describe(choice.arguments[culprit])} here ({reason})"
-
-
-def reason_of(error: Exception) -> str:
-    """Keras's message as one line, without colours and without the arguments that it lists."""
-    text = COLOURS.sub("", str(error))
-    text = re.sub(r"^Exception encountered when calling [^\n]*\n", "", text)
-    text = text.partition("\n\nArguments received by ")[0]
-    return shorten(" ".join(text.split()), LONGEST_REASON) or type(error).__name__

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-import traceback
 from types import ModuleType
 
 from nnrun.errors import Place, Problem, Source, SpecError
 from nnrun.keras_backend import load_keras
+from nnrun.model.reasons import line_in, message_of
 from nnrun.spec.code import SOURCES
 
 MODULE = "nnrun_code"
@@ -42,18 +42,10 @@ def _run(source: Source) -> ModuleType:
     try:
         exec(compile(source.text, source.name, "exec"), made.__dict__)  # noqa: S102  (the user's own file, by their wish)
     except (Exception, SystemExit) as error:
-        place = Place(source, _line(error, source.name), 1, 2)
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SpecError([Problem(f"cannot be run: {reason}", place=place)], source.name) from error
+        place = line_in(error, source) or Place(source, 1, 1, 2)
+        message = f"cannot be run: {type(error).__name__}: {message_of(error)}"
+        raise SpecError([Problem(message, place=place)], source.name) from error
     return made
-
-
-def _line(error: BaseException, file: str) -> int:
-    """The line of the file at which an exception left it."""
-    if isinstance(error, SyntaxError) and error.filename == file:
-        return error.lineno or 1
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((frame.lineno for frame in reversed(frames) if frame.filename == file), None) or 1
 
 
 def _register(module: ModuleType) -> None:

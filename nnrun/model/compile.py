@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nnrun.errors import Problem, SpecError
-from nnrun.model.build import PlaceOf, reason_of
+from nnrun.model.build import PlaceOf
 from nnrun.model.parts import make_part
+from nnrun.model.reasons import reason_of
 from nnrun.model.shapes import shape_text
 from nnrun.spec.schema import Choice, Losses, ModelSection, TrainingSection
 from nnrun.spec.source import path_text

@@ -11,6 +11,7 @@ import numpy as np
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, start_session
 from nnrun.model.build import InputShape, build_model
+from nnrun.model.code import run_code
 from nnrun.model.compile import check_output, check_training, make_optimizer
 from nnrun.model.shapes import shape_text
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
@@ -32,6 +33,8 @@ def build_from_facts(loaded: Loaded) -> Any:
         SpecError: A layer's shape does not fit, or Keras refuses a value.
     """
     facts = dataset_facts(loaded.spec.data.source)
+    if loaded.code:
+        run_code(loaded.code.module)
     start_session(loaded.spec.seed)
     with load_keras().StatelessScope(initialize_variables=False):
         return build_model(loaded.model, input_shapes(facts), loaded.place, pretrained=False)

@@ -125,7 +125,7 @@ def _read(path: Path) -> str:
             raise SpecError(
                 [Problem(f"--code: larger than {LARGEST:,} bytes; expected a file of parts", str(path))]
             )
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n") + "\n"
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         message = f"--code: is not text in UTF-8 (byte {error.start:,}); save it as UTF-8"
         raise SpecError([Problem(message, str(path))]) from None

@@ -11,7 +11,9 @@ from nnrun.data.load import Data, Examples, load_data
 from nnrun.errors import DataError, Problem, SpecError
 from nnrun.keras_backend import load_tensorflow, start_session
 from nnrun.model.build import InputShape, build_model
+from nnrun.model.code import run_code
 from nnrun.model.compile import check_output, compile_model
+from nnrun.model.reasons import blame_code, reason_of
 from nnrun.spec.load import Loaded
 from nnrun.spec.names import did_you_mean
 from nnrun.spec.output_rules import takes_sequences
@@ -99,6 +101,8 @@ def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool =
         spec.data, seed=spec.seed, validation_split=spec.training.validation_split, notify=notify
     )
     devices, strategy = prepare_devices(spec.runtime)
+    if loaded.code:
+        run_code(loaded.code.module)
     start_session(spec.seed)
     with strategy.scope():
         shapes = input_shapes(data.train, data.facts.divisor)
@@ -112,7 +116,7 @@ def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool =
     try:
         prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
     except Exception as error:
-        raise find_misfit(prepared) or error from error
+        raise blame_code(error) or find_misfit(prepared) or error from error
     refuse_vectors(prepared)
     return prepared
 
@@ -149,8 +153,10 @@ def find_misfit(prepared: Prepared) -> SpecError | None:
         try:
             prepared.engine.build(prepared.feed("train"), training.batch_size)
         except Exception as error:
-            reason = f"does not fit the model's output and the targets: {' '.join(str(error).split())}"
+            reason = f"does not fit the model's output and the targets: {reason_of(error)}"
             problems.append(Problem(reason, path_text(path), place(*path)))
+            if not metrics:  # with this loss no metric can be tried
+                break
     return SpecError(problems, str(prepared.loaded.path)) if problems else None
 
 

@@ -61,7 +61,10 @@ class Resumed:
         if self.checkpoint is None:
             return Position()
         header = self.checkpoint.header
-        return Position(header["epoch"], header["step"], header["best_epoch"], decode(header["best_value"]))
+        best = decode(header["best_value"])
+        if best is not None and not isinstance(best, float):
+            raise TypeError(f"the best value is {best!r}")
+        return Position(header["epoch"], header["step"], header["best_epoch"], best)
 
     @property
     def best(self) -> dict[str, NDArray[Any]] | None:
