@@ -8,15 +8,28 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
+from killing import (
+    Plant,
+    forget_callbacks,
+    forget_metrics,
+    forget_model,
+    forget_optimizer,
+    forget_seeds,
+    forget_the_best,
+    forget_the_best_value,
+    forget_the_sign,
+    forget_the_step,
+    keep_later_rows,
+    reset_metrics_in_the_epoch,
+    restore_before_the_callbacks_begin,
+    shuffle_anew,
+    verify_apart,
+)
 
-from nnrun.errors import NnrunError, ResourceError
-from nnrun.training import checkpoint, loop, resumed
-from nnrun.verification import OPERATIONS, Kill, spread, verify_resume
+from nnrun.verification import OPERATIONS, Kill, spread
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -59,15 +72,18 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def kill(
-    config: Path, kills: Callable[[int], Sequence[Kill]], *overrides: str
-) -> list[tuple[Kill, tuple[str, ...]]]:
-    return [(case.kill, case.differences) for case in verify_resume(config, overrides, kills=kills)]
+def everywhere(steps: int) -> list[Kill]:
+    return [Kill(step + 1, before) for step in range(steps) for before in OPERATIONS]
+
+
+def once(place: Kill, steps: int) -> list[Kill]:
+    return [place]
 
 
 def test_killed_trainings_go_on_to_the_same_bits(config: Path) -> None:
-    found = kill(config, functools.partial(spread, len(OPERATIONS)))
+    found = verify_apart(config, functools.partial(spread, len(OPERATIONS)))
 
+    assert not isinstance(found, str), found
     assert [(str(place), differences) for place, differences in found if differences] == []
     assert len(found) == len(OPERATIONS)
 
@@ -76,122 +92,14 @@ def test_killed_trainings_go_on_to_the_same_bits(config: Path) -> None:
 def test_training_killed_anywhere_goes_on_to_the_same_bits(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = kill(config, lambda steps: [Kill(s + 1, before) for s in range(steps) for before in OPERATIONS])
+    found = verify_apart(config, everywhere)
 
+    assert not isinstance(found, str), found
     with capsys.disabled():
         same = sum(not differences for _, differences in found)
         print(f"\n{same} of {len(found)} killed and resumed trainings are bit-identical")
     assert [(str(place), differences) for place, differences in found if differences] == []
     assert len(found) >= 300
-
-
-def forget_seeds(patch: pytest.MonkeyPatch) -> None:
-    """Variables of seed generators are not restored."""
-    assign = checkpoint._assign
-
-    def without_seeds(wanted: dict[str, Any], arrays: Any, name: str) -> None:
-        kept = {key: variable for key, variable in wanted.items() if "seed_generator" not in key}
-        assign(kept, {key: array for key, array in arrays.items() if "seed_generator" not in key}, name)
-
-    patch.setattr(checkpoint, "_assign", without_seeds)
-
-
-def forget_group(group: str) -> Callable[[pytest.MonkeyPatch], None]:
-    """All the variables of a group are not restored."""
-
-    def forget(patch: pytest.MonkeyPatch) -> None:
-        named = checkpoint._training_variables
-
-        def without(model: Any) -> dict[str, Any]:
-            return {key: variable for key, variable in named(model).items() if not key.startswith(group)}
-
-        patch.setattr(checkpoint, "_training_variables", without)
-
-    forget.__name__ = f"forget_{group}"
-    return forget
-
-
-def forget_callbacks(patch: pytest.MonkeyPatch) -> None:
-    """Callbacks begin anew."""
-    patch.setattr(resumed, "restore_callbacks", lambda *arguments: None)
-
-
-def restore_before_the_callbacks_begin(patch: pytest.MonkeyPatch) -> None:
-    """``on_train_begin`` resets what was restored."""
-    run = loop.Training.run
-
-    def early(self: loop.Training) -> loop.Ending:
-        restore, self.restore = self.restore, lambda: None
-        restore()
-        return run(self)
-
-    patch.setattr(loop.Training, "run", early)
-
-
-def forget_the_sign(patch: pytest.MonkeyPatch) -> None:
-    """``monitor_op`` is set again after ``min_delta`` was restored, which flips its sign."""
-    restore = checkpoint.restore_callbacks
-
-    def late(callbacks: list[Any], states: list[dict[str, Any]], arrays: Any, name: str) -> None:
-        restore(callbacks, [{**state, "monitor_op_is_set": False} for state in states], arrays, name)
-        for callback, state in zip(callbacks, states, strict=True):
-            if state["monitor_op_is_set"]:
-                callback._set_monitor_op()
-
-    patch.setattr(resumed, "restore_callbacks", late)
-
-
-def forget_the_step(patch: pytest.MonkeyPatch) -> None:
-    """The epoch begins anew in the middle of it."""
-    position = resumed.Resumed.position.fget  # type: ignore[attr-defined]
-
-    def at_the_epoch(self: resumed.Resumed) -> loop.Position:
-        found = position(self)
-        return loop.Position(found.epoch, 0, found.best_epoch, found.best_value)
-
-    patch.setattr(resumed.Resumed, "position", property(at_the_epoch))
-
-
-def forget_the_best(patch: pytest.MonkeyPatch) -> None:
-    """The best epoch's weights are lost."""
-    patch.setattr(resumed.Resumed, "best", property(lambda self: None))
-
-
-def forget_the_best_value(patch: pytest.MonkeyPatch) -> None:
-    """The first epoch after a kill is taken for the best."""
-    position = resumed.Resumed.position.fget  # type: ignore[attr-defined]
-
-    def without_best(self: resumed.Resumed) -> loop.Position:
-        found = position(self)
-        return loop.Position(found.epoch, found.step)
-
-    patch.setattr(resumed.Resumed, "position", property(without_best))
-
-
-def keep_later_rows(patch: pytest.MonkeyPatch) -> None:
-    """Rows that are newer than the checkpoint stay."""
-    patch.setattr("nnrun.store.run.Run.cut_rows", lambda self, count: self.rows())
-
-
-def shuffle_anew(patch: pytest.MonkeyPatch) -> None:
-    """The order of the examples depends on the process."""
-    order = loop.example_order
-
-    def by_process(count: int, *, seed: int, epoch: int, shuffle: bool) -> Any:
-        return order(count, seed=seed + os.getpid() % 1000, epoch=epoch, shuffle=shuffle)
-
-    patch.setattr(loop, "example_order", by_process)
-
-
-def reset_metrics_in_the_epoch(patch: pytest.MonkeyPatch) -> None:
-    """Metrics begin anew in the middle of an epoch."""
-    restore = resumed.Resumed.restore
-
-    def without_metrics(self: resumed.Resumed, model: Any, callbacks: list[Any]) -> None:
-        restore(self, model, callbacks)
-        model.reset_metrics()
-
-    patch.setattr(resumed.Resumed, "restore", without_metrics)
 
 
 MIDDLE = Kill(22)
@@ -203,11 +111,11 @@ LATE = Kill(40)
 HARDLY = ("training.learning_rate=1e-7", "training.monitor=accuracy")
 """Nothing is learned, and the first epoch stays the best."""
 
-PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], Kill]] = [
+PLANTED: list[tuple[Plant, Kill]] = [
     (forget_seeds, MIDDLE),
-    (forget_group("optimizer"), MIDDLE),
-    (forget_group("metrics"), MIDDLE),
-    (forget_group("model"), MIDDLE),
+    (forget_optimizer, MIDDLE),
+    (forget_metrics, MIDDLE),
+    (forget_model, MIDDLE),
     (forget_callbacks, MIDDLE),
     (restore_before_the_callbacks_begin, MIDDLE),
     (forget_the_sign, MIDDLE),
@@ -228,15 +136,9 @@ QUICK = (forget_seeds, restore_before_the_callbacks_begin)
         for one in PLANTED
     ],
 )
-def test_planted_mistake_is_caught(
-    plant: Callable[[pytest.MonkeyPatch], None], place: Kill, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plant(monkeypatch)
+def test_planted_mistake_is_caught(plant: Plant, place: Kill, config: Path) -> None:
+    found = verify_apart(config, functools.partial(once, place), HARDLY if place == LATE else (), plant)
 
-    try:
-        ((_, differences),) = kill(config, lambda steps: [place], *(HARDLY if place == LATE else ()))
-    except NnrunError as error:
-        assert not isinstance(error, ResourceError)  # it was never killed
-        return  # it cannot even go on: caught
-
-    assert differences
+    if not isinstance(found, str):  # else it could not even go on: caught
+        ((_, differences),) = found
+        assert differences

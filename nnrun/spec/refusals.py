@@ -62,6 +62,7 @@ REFUSED: dict[str, str] = {
 """By the name that Keras defines."""
 
 NEEDS: dict[str, str] = {
+    "TensorBoard": "tensorboard",
     "STFT": "scipy",
     "STFTSpectrogram": "scipy",
 }
