@@ -1,0 +1,1 @@
+"""The numbers and pictures by which a trained model is judged."""
