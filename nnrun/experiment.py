@@ -13,6 +13,7 @@ from nnrun.errors import ChangedError, DivergedError, Problem, SpecError
 from nnrun.keras_backend import divert_native_noise
 from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.spec.changes import Change, changes, fatal
+from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.load import Loaded, dump_spec, load_spec
 from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory
@@ -84,6 +85,8 @@ def train(
     refuse_unclear_monitors(prepared)
     if prepared.data.warning:
         display.warn(prepared.data.warning)
+    for note in prepared.data.notes:
+        display.notify(f"note: {note}")
     run = create_run(runs, loaded.spec.name, now=datetime.now())
     divert_native_noise(run.native_log)
     with run.lock():
@@ -203,7 +206,8 @@ def rehearse(loaded: Loaded) -> None:
     """
     training = loaded.spec.training
     set_threads(loaded.spec.runtime)
-    refuse_too_large(check_on_paper(loaded), training)
+    if loaded.spec.data.source.name not in FILE_SOURCES:  # else its shapes show when it is loaded
+        refuse_too_large(check_on_paper(loaded), training)
     make_callbacks(training.callbacks, Path(), loaded.place)
 
 

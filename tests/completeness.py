@@ -65,7 +65,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "ConvLSTM1D": (3, 8, 2),
     "ConvLSTM2D": (3, 8, 8, 2),
     "ConvLSTM3D": (2, 4, 4, 4, 2),
-    "STFTSpectrogram": (32,),
+    "STFTSpectrogram": (32, 1),
     "MelSpectrogram": (64,),
     "GroupNormalization": SEQUENCE,
 }
@@ -145,10 +145,15 @@ def specification(kind: Kind, name: str) -> dict[str, Any]:
     spec = _dense(2 if kind in ("loss", "metric") else 1)
     layers, training = spec["model"]["layers"], spec["training"]
     given = {name: example_arguments(kind, name)} if example_arguments(kind, name) else name
-    if name == "glu":  # it halves the width, and Dense does not know that
-        layers.insert(1, {"Activation": {"activation": name}})
-    elif kind == "activation":
+    if kind == "activation":
         layers[0]["Dense"]["activation"] = name
+    elif kind == "initializer" and name in (
+        "STFT",
+        "STFTInitializer",
+        "stft",
+    ):  # of kernels (time, 1, frequencies)
+        convolution = {"filters": 3, "kernel_size": 4, "kernel_initializer": given}
+        layers[:1] = [{"Reshape": {"target_shape": [4, 1]}}, {"Conv1D": convolution}, "Flatten"]
     elif kind in ("initializer", "regularizer", "constraint"):
         layers[0]["Dense"][f"kernel_{kind}"] = given
     elif kind == "loss":
@@ -301,6 +306,9 @@ def _fit_metric(spec: dict[str, Any], name: str, given: Any) -> None:
             training["metrics"] = [
                 {name: next(iter(training["metrics"][0].values())) | {"sparse_y_pred": False}}
             ]
+    elif "pearson" in folded:  # along the values of one example
+        spec["data"]["source"]["inline"]["y"] = [[0.0, 1.0], [1.0, 0.5]] * (EXAMPLES // 2)
+        layers[-1] = {"Dense": {"units": 2}}
     elif folded == "binarycrossentropy":  # Keras wants targets and outputs of the same rank here
         spec["data"]["source"]["inline"]["y"] = [[0.0], [1.0]] * (EXAMPLES // 2)
         layers[-1] = {"Dense": {"units": 1, "activation": "sigmoid"}}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from nnrun.errors import NnrunError, ResourceError
-from nnrun.training import checkpoint, loop, resumed
+from nnrun.training import checkpoint, feed, loop, resumed
 from nnrun.verification import Kill, verify_resume
 
 Kills = Callable[[int], Sequence[Kill]]
@@ -154,12 +154,12 @@ def keep_later_rows(patch: pytest.MonkeyPatch) -> None:
 
 def shuffle_anew(patch: pytest.MonkeyPatch) -> None:
     """The order of the examples depends on the process."""
-    order = loop.example_order
+    order = feed.example_order
 
     def by_process(count: int, *, seed: int, epoch: int, shuffle: bool) -> Any:
         return order(count, seed=seed + os.getpid() % 1000, epoch=epoch, shuffle=shuffle)
 
-    patch.setattr(loop, "example_order", by_process)
+    patch.setattr(feed, "example_order", by_process)
 
 
 def reset_metrics_in_the_epoch(patch: pytest.MonkeyPatch) -> None:

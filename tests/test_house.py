@@ -19,6 +19,7 @@ FLOORS = {
     "model": 4,
     "training": 5,
     "explain": 6,
+    "report": 6,
     "experiment": 7,
     "verification": 7.5,
     "cli": 8,

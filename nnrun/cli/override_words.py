@@ -15,6 +15,7 @@ from nnrun.spec import catalog
 from nnrun.spec.catalog import Argument, Part
 from nnrun.spec.datasets import dataset_names, dataset_ranges
 from nnrun.spec.docs import argument_docs, quoted_words, summary
+from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.json_schema import KIND_OF_KEY, Choosable
 from nnrun.spec.node import Node, child, plain
 from nnrun.spec.positions import below, members, origin, section_of
@@ -169,6 +170,9 @@ def _arguments(spot: Spot) -> Iterator[tuple[str, Spot]]:
             for name, limits in dataset_ranges(spot.taker).items():
                 texts = limits.get("enum") or [str(limits.get("default", ""))]
                 yield name, Spot(written(name), texts=tuple(filter(None, texts)))
+        elif spot.taker in FILE_SOURCES:
+            for name, field in FILE_SOURCES[spot.taker].model_fields.items():
+                yield name, Spot(written(name), field.annotation, help=field.description or "")
         return
     if spot.taker is None:
         return
@@ -200,6 +204,7 @@ def _values(spot: Spot) -> Iterator[str]:
     yield from spot.texts
     if spot.kind == "data_source":
         yield from dataset_names()
+        yield from FILE_SOURCES
     elif spot.kind and not isinstance(now, list):
         yield from catalog.names(spot.kind)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.spec.datasets import DatasetFacts
+from nnrun.spec.datasets import DatasetFacts, InputFacts
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,32 @@ class Examples:
             x = {name: array[indices] for name, array in self.x.items()}
             return Examples(x, self.y[indices], weights)
         return Examples(self.x[indices], self.y[indices], weights)
+
+
+class Streamed(Protocol):
+    """Examples that stay in their files; their targets are in memory.
+
+    Args:
+        y: As those of :class:`Examples`.
+        weights: What each example counts, float32 of shape (n,); None where all count the same.
+        inputs: The inputs by name; a single one called ``input`` comes without its name.
+    """
+
+    y: NDArray[Any]
+    weights: NDArray[Any] | None
+    inputs: Mapping[str, InputFacts]
+
+    def __len__(self) -> int: ...
+
+    def order(self, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
+        """The order of the examples in an epoch, a function of seed and epoch alone: one that the files can follow."""
+
+    def windows(self, rows: NDArray[Any], size: int) -> Iterator[NDArray[Any] | dict[str, NDArray[Any]]]:
+        """The inputs of examples in the order of ``rows``, ``size`` at a time.
+
+        Raises:
+            DataError: A file is not what it was when it was looked at first.
+        """
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from nnrun.data.builtin import find_dataset
 from nnrun.data.examples import Examples
 from nnrun.data.fingerprint import fingerprint
+from nnrun.data.own import Reader, load_own, look
 from nnrun.data.split import split_indices
 from nnrun.data.weights import load_weights
-from nnrun.spec.datasets import DatasetFacts
-from nnrun.spec.schema import DataSection
+from nnrun.spec.datasets import DatasetFacts, dataset_facts
+from nnrun.spec.file_sources import FILE_SOURCES, TableSource, read_file_source
+from nnrun.spec.schema import Choice, DataSection, Losses
 
 __all__ = ["Data", "Examples", "load_data"]
 
@@ -35,6 +37,8 @@ class Data:
         fingerprint: ``sha256:<hex>`` of the content, before the validation part is taken from it.
         split: ``train`` and ``validation``: ascending indices (int64) into the source's training part.
         warning: What nobody must miss, such as a fallback.
+        reader: What read the user's own files; None for the built-in sources.
+        notes: What is good to know, such as columns that are left out.
     """
 
     name: str
@@ -46,15 +50,23 @@ class Data:
     fingerprint: str
     split: dict[str, NDArray[Any]]
     warning: str | None
+    reader: Reader | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_data(
-    section: DataSection, *, seed: int, validation_split: float, notify: Callable[[str], None]
+    section: DataSection,
+    *,
+    losses: Losses,
+    seed: int,
+    validation_split: float,
+    notify: Callable[[str], None],
 ) -> Data:
     """Load what a data section names and take the validation part from its training part.
 
     Args:
-        section: Checked: its source and arguments are among the built-in ones.
+        section: Checked: its source and arguments are known.
+        losses: The training's; they tell whether whole numbers in a file are classes.
         seed: Of generated examples and of the division.
         validation_split: The part of the training examples to hold out, in [0, 1); see ``split_indices``.
         notify: Is told what takes long, a download above all.
@@ -62,6 +74,8 @@ def load_data(
     Raises:
         DataError: The source cannot be had, its file is not what it should be, or a part would be empty.
     """
+    if section.source.name in FILE_SOURCES:
+        return _load_files(section, losses, seed, validation_split, notify)
     found = find_dataset(section, seed=seed, notify=notify)
     dataset = found.dataset
     if section.sample_weight is not None:
@@ -80,6 +94,61 @@ def load_data(
         split=split,
         warning=found.warning,
     )
+
+
+def _load_files(
+    section: DataSection,
+    losses: Losses,
+    seed: int,
+    validation_split: float,
+    notify: Callable[[str], None],
+) -> Data:
+    """The user's own files."""
+    source = read_file_source(section.source)
+    reader = make_reader(section.source, losses)
+    own = load_own(reader, source, seed=seed, validation_split=validation_split, notify=notify)
+    train = own.train
+    if section.sample_weight is not None:
+        rows = own.split["train"]
+        weights = load_weights(Path(section.sample_weight), sum(map(len, own.split.values())))
+        train = replace(train, weights=weights[rows])
+    classes = reader.targets.classes
+    return Data(
+        name=reader.name,
+        facts=own.facts,
+        train=train,
+        validation=own.validation,
+        test=own.test,
+        class_names=None if classes is None else tuple(classes),
+        fingerprint=reader.fingerprint(),
+        split=own.split,
+        warning=None,
+        reader=reader,
+        notes=tuple(own.notes),
+    )
+
+
+def load_facts(section: DataSection, *, losses: Losses, seed: int, validation_split: float) -> DatasetFacts:
+    """What is known of a source's examples; the user's own files are read, and not made into inputs.
+
+    Raises:
+        DataError: A file is not what it should be.
+    """
+    if section.source.name not in FILE_SOURCES:
+        return dataset_facts(section.source)
+    reader = make_reader(section.source, losses)
+    source = read_file_source(section.source)
+    return look(reader, source, seed=seed, validation_split=validation_split)
+
+
+def make_reader(choice: Choice, losses: Losses) -> Reader:
+    """What reads the files of a source."""
+    source = read_file_source(choice)
+    if isinstance(source, TableSource):
+        from nnrun.data.table_reader import TableReader
+
+        return TableReader(source, losses)
+    raise NotImplementedError(choice.name)
 
 
 def _split(examples: Examples, validation_split: float, seed: int) -> dict[str, NDArray[Any]]:

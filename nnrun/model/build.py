@@ -137,6 +137,8 @@ class _Builder:
                 f"the data has {len(inputs)} input(s), here are {len(declared)} Input layers",
             )
         names = self.section.inputs or list(inputs)
+        if len(inputs) > 1:
+            return self._make_named_inputs(inputs, declared)
         if len(names) != len(inputs):
             message = f"the data has {len(inputs)} input(s), here are {len(names)} names"
             raise SpecError([Problem(message, "model.inputs", self.place("model", "inputs"))])
@@ -148,6 +150,24 @@ class _Builder:
             name = choice.arguments.get("name", name)
             tensors[name] = self.keras.Input(facts.shape, dtype=facts.dtype, name=name)
         return tensors
+
+    def _make_named_inputs(
+        self, inputs: Mapping[str, InputShape], declared: Mapping[int, Choice]
+    ) -> dict[str, Any]:
+        """Of several inputs each has the data's name for it, in whatever order they are written."""
+        names = self.section.inputs or list(inputs)
+        if set(names) != set(inputs) or len(names) != len(inputs):
+            message = f"the data's inputs are {', '.join(inputs)}; name all of them, and no others"
+            raise SpecError([Problem(message, "model.inputs", self.place("model", "inputs"))])
+        for index, choice in declared.items():
+            name = str(choice.arguments.get("name"))
+            if name not in inputs:
+                self._refuse(index, f"expected the name of one of the data's inputs: {', '.join(inputs)}")
+            self._check_declared(index, choice, inputs[name])
+        order = [choice.arguments["name"] for choice in declared.values()] or names
+        return {
+            name: self.keras.Input(inputs[name].shape, dtype=inputs[name].dtype, name=name) for name in order
+        }
 
     def _check_declared(self, index: int, choice: Choice, facts: InputShape) -> None:
         shape = choice.arguments.get("shape")

@@ -8,31 +8,37 @@ from typing import Any
 
 import numpy as np
 
+from nnrun.data.load import load_facts
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, start_session
 from nnrun.model.build import InputShape, build_model
 from nnrun.model.code import run_code
 from nnrun.model.compile import check_output, check_training, make_optimizer
 from nnrun.model.shapes import shape_text
-from nnrun.spec.datasets import DatasetFacts, dataset_facts
+from nnrun.spec.datasets import DatasetFacts, InputFacts
 from nnrun.spec.load import Loaded
 from nnrun.spec.names import shorten
 from nnrun.spec.output_rules import takes_sequences
-from nnrun.spec.schema import TrainingSection
+from nnrun.spec.schema import Spec, TrainingSection
 
 MOST_BYTES = 10**18
 """Of what is more no float needs to hold the figure."""
 
 
-def build_from_facts(loaded: Loaded) -> Any:
+def build_from_facts(loaded: Loaded, facts: DatasetFacts | None = None) -> Any:
     """Build a specification's model from what is known about its data, without loading it.
 
     The variables have shapes but no values, so a model of any size takes a few milliseconds and no memory.
 
+    Args:
+        loaded: The specification.
+        facts: Of its data; None: found out, for which the user's own files are read.
+
     Raises:
         SpecError: A layer's shape does not fit, or Keras refuses a value.
+        DataError: A file of the user's is not what it should be.
     """
-    facts = dataset_facts(loaded.spec.data.source)
+    facts = facts or find_facts(loaded.spec)
     if loaded.code:
         run_code(loaded.code.module)
     start_session(loaded.spec.seed)
@@ -40,16 +46,26 @@ def build_from_facts(loaded: Loaded) -> Any:
         return build_model(loaded.model, input_shapes(facts), loaded.place, pretrained=False)
 
 
-def check_on_paper(loaded: Loaded) -> Any:
+def find_facts(spec: Spec) -> DatasetFacts:
+    """What is known of a specification's data; the user's own files are read for it."""
+    return load_facts(
+        spec.data,
+        losses=spec.training.loss,
+        seed=spec.seed,
+        validation_split=spec.training.validation_split,
+    )
+
+
+def check_on_paper(loaded: Loaded, facts: DatasetFacts | None = None) -> Any:
     """Build a specification's model as :func:`build_from_facts` does, and hold its output against the targets.
 
     Raises:
         SpecError: A shape does not fit, that of the output included, or Keras refuses a value of the training's.
     """
-    model = build_from_facts(loaded)
-    data = loaded.spec.data
-    of_labels = data.target == "labels" and not takes_sequences(loaded.spec.training.loss)
-    if of_labels and dataset_facts(data.source).classes is not None:  # a class index for each example
+    facts = facts or find_facts(loaded.spec)
+    model = build_from_facts(loaded, facts)
+    of_labels = loaded.spec.data.target == "labels" and not takes_sequences(loaded.spec.training.loss)
+    if of_labels and facts.classes is not None:  # a class index for each example
         check_output(model, (), loaded.model, loaded.place)
     check_training(model, loaded.spec.training, loaded.place)
     return model
@@ -57,8 +73,13 @@ def check_on_paper(loaded: Loaded) -> Any:
 
 def input_shapes(facts: DatasetFacts) -> dict[str, InputShape]:
     """What the model receives from a data set."""
-    whole = facts.dtype.startswith(("int", "uint")) and facts.divisor is None
-    return {"input": InputShape(facts.shape, "int32" if whole else "float32")}
+    inputs = facts.inputs or {"input": InputFacts(facts.shape, facts.dtype, facts.divisor)}
+    return {
+        name: InputShape(
+            one.shape, "int32" if one.dtype.startswith(("int", "uint")) and one.divisor is None else "float32"
+        )
+        for name, one in inputs.items()
+    }
 
 
 def summary_lines(model: Any, training: TrainingSection) -> list[str]:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from nnrun.spec.file_sources import FILE_SOURCES, check_file_source
 from nnrun.spec.inline import check_inline, class_labels, value_shape
 from nnrun.spec.names import did_you_mean, shorten
 from nnrun.spec.schema import Choice, describe
 
 MOST_VALUES = 500_000_000
 """A generated data set holds at most this many numbers: 2 GB of float32."""
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """What is known of one input.
+
+    Args:
+        shape: Of one example, without the batch dimension.
+        dtype: As it is stored.
+        divisor: ``x / divisor`` is what the model sees; None: ``x`` itself.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    divisor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,7 @@ class DatasetFacts:
         divisor: ``x / divisor`` lies in [0, 1]; None where x is not scaled.
         vocabulary: For word indices: values lie in [0, vocabulary).
         downloaded: Whether it comes over the network the first time.
+        inputs: The inputs by name, where a source of files has several or has named them.
     """
 
     name: str
@@ -39,6 +56,7 @@ class DatasetFacts:
     divisor: float | None
     vocabulary: int | None = None
     downloaded: bool = False
+    inputs: Mapping[str, InputFacts] = field(default_factory=dict)
 
 
 Arguments = Mapping[str, Any]
@@ -139,9 +157,12 @@ def check_dataset(choice: Choice) -> list[tuple[str, str]]:
     Returns:
         Pairs of an argument (empty where the source itself is meant) and a message.
     """
+    if choice.name in FILE_SOURCES:
+        return check_file_source(choice)
     source = _SOURCES.get(choice.name)
     if source is None:
-        return [("", f"no data source '{shorten(choice.name)}'{_suggest(choice.name, dataset_names())}")]
+        known = [*dataset_names(), *FILE_SOURCES]
+        return [("", f"no data source '{shorten(choice.name)}'{_suggest(choice.name, known)}")]
     problems = []
     for argument, value in choice.arguments.items():
         if argument in source.given:

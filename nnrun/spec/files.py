@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +12,9 @@ from nnrun.errors import Problem
 from nnrun.spec import catalog
 from nnrun.spec.block_rules import parameter_name
 from nnrun.spec.choices import read_choice
+from nnrun.spec.file_sources import path_arguments
 from nnrun.spec.names import shorten
-from nnrun.spec.node import Node, Path, find, path_text, plain, put_at
+from nnrun.spec.node import Node, Path, find, leaves, path_text, plain, put_at
 from nnrun.spec.overrides import COMMAND_LINE
 from nnrun.spec.schema import describe
 from nnrun.spec.source import LONGEST_PATH
@@ -38,12 +40,25 @@ def anchor_files(tree: Node, *, must_exist: bool) -> tuple[Node, list[Problem]]:
             continue
         source = tree.place.source if node.place.source.name == COMMAND_LINE else node.place.source
         file = os.path.realpath(FilePath(source.name).parent / str(node.value))
-        if must_exist and not os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises when the name is too long)
+        if must_exist and not _is_there(file, of_data=path[:2] == ("data", "source")):
             shown = [shorten(str(one), LONGEST_PATH) for one in (file, FilePath(source.name).parent or ".")]
-            message = f"there is no file {shown[0]}; paths are relative to {shown[1]}"
+            what = "file fits" if is_pattern(file) else "file"
+            message = f"there is no {what} {shown[0]}; paths are relative to {shown[1]}"
             problems.append(Problem(message, path_text(path), node.place))
         tree = put_at(tree, path, replace(node, value=file))
     return tree, problems
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path stands for all files that it fits, such as ``data/*.csv``."""
+    return any(character in path for character in "*?[") and not os.path.lexists(path)
+
+
+def _is_there(file: str, *, of_data: bool) -> bool:
+    """Whether there is a file; for data a folder or the files of a pattern will do."""
+    if not of_data:
+        return os.path.isfile(file)  # noqa: PTH113  (Path.is_file raises when the name is too long)
+    return os.path.exists(file) or (is_pattern(file) and next(glob.iglob(file), None) is not None)  # noqa: PTH110, PTH207
 
 
 def _explain_no_path(path: Path, node: Node) -> str | None:
@@ -58,7 +73,11 @@ def _explain_no_path(path: Path, node: Node) -> str | None:
 
 
 def _files(tree: Node) -> Iterator[tuple[Path, Node]]:
-    """The values that are paths: weights of examples, and of ready networks."""
+    """The values that are paths: weights of examples and of ready networks, the files of a data source."""
+    source = read_choice(find(tree, ("data", "source")), ("data", "source"))
+    for argument in path_arguments(source.name) if source else ():
+        if source and argument in source.arguments:
+            yield from leaves(source.arguments[argument], (*source.path, source.name, argument))
     weights = find(tree, ("data", "sample_weight"))
     if weights is not None:
         yield ("data", "sample_weight"), weights

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from nnrun.errors import Place, Problem
 from nnrun.spec import catalog
 from nnrun.spec.blocks import Reference
-from nnrun.spec.choices import WrittenChoice, read_choices, whereabouts
+from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, whereabouts
+from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.names import did_you_mean, listed, shorten
 from nnrun.spec.schema import describe
 from nnrun.spec.source import Node, find, path_text
@@ -31,7 +32,7 @@ def _check_names(tree: Node) -> Iterator[Problem]:
     known: dict[str, Place | None] = dict.fromkeys(given)
     declared = [layer.text("name") for layer in layers if layer.name == "Input"]
     if not given and not any(declared):
-        known[INPUT] = None
+        known |= dict.fromkeys(data_inputs(tree))
     all_names = {name for layer in layers if (name := layer.text("name"))}
     for layer in layers:
         yield from _check_inputs(layer, known, all_names)
@@ -49,6 +50,20 @@ def _check_names(tree: Node) -> Iterator[Problem]:
             )
         known.setdefault(name, layer.arguments["name"].place)
     yield from _check_outputs(find(tree, ("model", "outputs")), known)
+
+
+def data_inputs(tree: Node) -> list[str]:
+    """What the data's inputs can be called, as far as the specification tells."""
+    source = read_choice(find(tree, ("data", "source")), ("data", "source"))
+    if source is None or source.name not in FILE_SOURCES:
+        return [INPUT]
+    for argument in ("inputs", "x"):
+        node = source.arguments.get(argument)
+        if node is not None and isinstance(node.value, dict):
+            return list(node.value)
+    columns = source.arguments.get("columns")
+    named = list(columns.value) if columns is not None and isinstance(columns.value, dict) else []
+    return [INPUT, "numbers", *named] if source.name in ("csv", "parquet") else [INPUT]
 
 
 def _check_name(layer: WrittenChoice) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from nnrun.spec.catalog import KINDS, Argument, Kind, Part
 from nnrun.spec.catalog_source import REQUIRED, SourceText
 from nnrun.spec.datasets import dataset_facts, dataset_names, dataset_ranges
 from nnrun.spec.docs import argument_docs, description, quoted_words, sentence, summary
+from nnrun.spec.json_files import file_sources
 from nnrun.spec.refusals import REFUSED_ARGUMENTS
 from nnrun.spec.schema import Choice
 
@@ -205,6 +206,7 @@ def _data_source() -> Json:
             "required": required,
             "additionalProperties": False,
         }
+    named |= file_sources()
     return {"anyOf": [{"enum": list(bare), "enumDescriptions": list(bare.values())}, _one_of(named)]}
 
 

@@ -90,9 +90,10 @@ def _explain_output(output: Output, kind: str, loss: str, facts: DatasetFacts | 
 def known_facts(tree: Node) -> DatasetFacts | None:
     """What is known of the data; None where the source is wrong or its facts are not known beforehand."""
     from nnrun.spec.datasets import check_dataset, dataset_facts
+    from nnrun.spec.file_sources import FILE_SOURCES
 
     source = read_choice(find(tree, ("data", "source")), ("data", "source"))
-    if source is None:
+    if source is None or source.name in FILE_SOURCES:
         return None
     choice = Choice(source.name, {name: plain(node) for name, node in source.arguments.items()})
     return None if check_dataset(choice) else dataset_facts(choice)

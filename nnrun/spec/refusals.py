@@ -37,6 +37,7 @@ REFUSED: dict[str, str] = {
     "HashedCrossing": "crosses columns of whole numbers, and the data here is one array; use Concatenate and Dense",
     "RandomCrop": "crops in training only, so that the shapes differ afterwards; use Resizing, or RandomTranslation",
     "threshold": "needs two numbers and takes none here; write the layer ReLU: {threshold: 1.0}",
+    "glu": "halves the width, and no layer after it knows that; use two Dense layers, one with sigmoid, and Multiply",
     "circle": "needs embeddings that a data set does not hold; write Circle",
     "Mean": "averages values without looking at the targets; use a metric such as MeanAbsoluteError",
     "Sum": "adds values without looking at the targets; use a metric such as MeanAbsoluteError",

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.keras_backend import load_keras, load_tensorflow
+from nnrun.keras_backend import load_keras
 from nnrun.training.checkpoint import assign_training, training_arrays
 from nnrun.training.engine import Engine
-from nnrun.training.feed import Feed, example_order, index_matrix
+from nnrun.training.feed import Feed, index_matrix
 from nnrun.training.loop import Plan, Position, Row, Training
 
 COARSE_STEPS = 64
@@ -142,9 +142,9 @@ def _restorer(model: Any, arrays: dict[str, NDArray[Any]], restore: Callable[[],
 def _describe(model: Any, feed: Feed, plan: Plan, good: Position) -> Divergence:
     """What breaks in the step after a good state, which the model holds."""
     rate = float(load_keras().ops.convert_to_numpy(model.optimizer.learning_rate))
-    order = example_order(feed.count, seed=plan.seed, epoch=good.epoch, shuffle=plan.shuffle)
+    order = feed.order(seed=plan.seed, epoch=good.epoch, shuffle=plan.shuffle)
     rows = [row for matrix in index_matrix(order, plan.batch_size) for row in matrix]
-    batch = feed.batch(load_tensorflow().constant(rows[min(good.step, len(rows) - 1)]))
+    batch = feed.pick(rows[min(good.step, len(rows) - 1)])
     return Divergence(good.epoch + 1, good.step + 1, rate, _culprit(model, batch))
 
 

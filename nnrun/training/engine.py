@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_tensorflow
 from nnrun.training.devices import has_windows
-from nnrun.training.feed import Feed, index_matrix
-
-Steps = Callable[[Any, int, int], None]
-"""Runs steps ``first .. first + count - 1`` of an index matrix, an int32 array or tensor of shape (steps, batch)."""
+from nnrun.training.feed import Feed, Steps, index_matrix
 
 
 def _matrix_spec(tf: Any) -> Any:
@@ -56,7 +53,7 @@ class Engine:
             ResourceError: A batch has fewer examples than there are devices to share it.
         """
         self._refuse_small_batches(min(batch_size, feed.count))
-        batch = feed.batch(self._tf.range(min(batch_size, feed.count)))
+        batch = feed.first(min(batch_size, feed.count))
         with self._strategy.scope():
             self._model._symbolic_build(
                 data_batch=batch
@@ -110,8 +107,8 @@ class Engine:
 
         parts = []
         for matrix in index_matrix(np.arange(feed.count, dtype=np.int32), batch_size):
-            if len(matrix):
-                outputs = [output.numpy() for output in run(tf.constant(matrix))]  # each (steps, batch, ...)
+            for span in feed.spans(matrix) if len(matrix) else ():
+                outputs = [output.numpy() for output in run(tf.constant(span))]  # each (steps, batch, ...)
                 parts.append([output.reshape(-1, *output.shape[2:]) for output in outputs])
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
@@ -181,7 +178,7 @@ class Engine:
         def steps(order: Any, first: int, count: int) -> None:
             run(tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
 
-        return steps
+        return feed.supply(steps)
 
     def _walk(
         self, feed: Feed, order: Any, first: Any, count: Any, visit: Callable[..., Any], state: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,9 @@ from nnrun.spec.schema import Choice, Losses
 
 OF_INDICES = ("categoricalgeneralizedcrossentropy", "circle")
 """Losses that take class indices and do not say so in their names."""
+
+Steps = Callable[[Any, int, int], None]
+"""Runs steps ``first .. first + count - 1`` of an index matrix, an int32 array or tensor of shape (steps, batch)."""
 
 Targets = Literal["indices", "one_hot", "numbers", "inputs"]
 """How a loss takes the targets: class indices, one-hot rows, the numbers as they are, or the model's own inputs."""
@@ -104,8 +107,28 @@ class Feed:
         return (x, y if several else y[0], *(([one] * len(y) if several else one) for one in weights))
 
     def batch(self, rows: Any) -> tuple[Any, ...]:
-        """The examples of the rows, as the model takes them."""
+        """The examples of the rows, as the model takes them; inside a compiled step."""
         return self.scale(self.gather(rows))
+
+    def first(self, count: int) -> tuple[Any, ...]:
+        """The first examples, as the model takes them."""
+        return self.pick(np.arange(count, dtype=np.int32))
+
+    def pick(self, rows: NDArray[Any]) -> tuple[Any, ...]:
+        """The examples of the rows (int32 of shape (batch,)), as the model takes them."""
+        return self.batch(load_tensorflow().constant(rows))
+
+    def order(self, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
+        """The order of the examples in an epoch; see :func:`example_order`."""
+        return example_order(self.count, seed=seed, epoch=epoch, shuffle=shuffle)
+
+    def supply(self, steps: Steps) -> Steps:
+        """Compiled steps that find their examples: all of them are here."""
+        return steps
+
+    def spans(self, matrix: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
+        """An index matrix in pieces, each with its examples at hand while it is used."""
+        yield matrix
 
 
 def make_feed(

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from nnrun.errors import DivergedError
 from nnrun.keras_backend import load_keras, load_tensorflow
 from nnrun.training.callbacks import direction
-from nnrun.training.engine import Engine, Steps
-from nnrun.training.feed import Feed, example_order, index_matrix
+from nnrun.training.engine import Engine
+from nnrun.training.feed import Feed, Steps, index_matrix
 
 HOOKED_STEPS = 32
 """Steps in a chunk when a callback wants to be called within an epoch: a fixed number, so that no timing decides."""
@@ -188,7 +188,7 @@ class Training:
     def _steps_of_epoch(self, steps: Steps) -> bool:
         """All steps of the epoch, chunk by chunk; False when a signal cut it short."""
         plan, position = self.plan, self.position
-        order = example_order(self.train.count, seed=plan.seed, epoch=position.epoch, shuffle=plan.shuffle)
+        order = self.train.order(seed=plan.seed, epoch=position.epoch, shuffle=plan.shuffle)
         matrices = index_matrix(order, plan.batch_size, least=self.engine.replicas)
         total = sum(len(matrix) for matrix in matrices)
         begin, done = position.step, 0

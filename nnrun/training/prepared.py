@@ -14,6 +14,7 @@ from nnrun.model.build import InputShape, build_model
 from nnrun.model.code import run_code
 from nnrun.model.compile import check_output, compile_model
 from nnrun.model.reasons import blame_code, reason_of
+from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.spec.load import Loaded
 from nnrun.spec.names import did_you_mean
 from nnrun.spec.output_rules import takes_sequences
@@ -98,9 +99,15 @@ def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool =
     """
     spec = loaded.spec
     data = load_data(
-        spec.data, seed=spec.seed, validation_split=spec.training.validation_split, notify=notify
+        spec.data,
+        losses=spec.training.loss,
+        seed=spec.seed,
+        validation_split=spec.training.validation_split,
+        notify=notify,
     )
     devices, strategy = prepare_devices(spec.runtime)
+    if data.reader is not None:  # its shapes were not known before
+        refuse_too_large(check_on_paper(loaded, data.facts), spec.training)
     if loaded.code:
         run_code(loaded.code.module)
     start_session(spec.seed)

@@ -1,0 +1,165 @@
+"""The user's own files as examples: read, divided, and made into the model's inputs by what the training part says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnrun.data.examples import Examples
+from nnrun.data.split import split_indices
+from nnrun.data.targets import Targets, refuse_lonely_classes
+from nnrun.errors import DataError
+from nnrun.spec.datasets import DatasetFacts, InputFacts
+from nnrun.spec.file_sources import FileSource
+
+Inputs = NDArray[Any] | dict[str, NDArray[Any]]
+
+
+class Part(Protocol):
+    """Raw examples of some files."""
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """Their targets: class indices of shape (n,), or numbers of shape (n,) or (n, k)."""
+
+    @property
+    def place(self) -> str:
+        """What to call them in messages."""
+
+
+class Reader(Protocol):
+    """Reads one kind of files and makes them into inputs."""
+
+    name: str
+    targets: Targets
+    notes: list[str]
+    training_files: Any
+
+    def read(self, paths: Any) -> Any:
+        """The raw examples of files."""
+
+    def fit(self, part: Any, rows: NDArray[Any]) -> None:
+        """Learn from rows of the training part what the inputs need."""
+
+    def inputs(self) -> dict[str, InputFacts]:
+        """The inputs by name, after :meth:`fit`."""
+
+    def examples(self, part: Any, rows: NDArray[Any] | None) -> Inputs:
+        """Rows as inputs."""
+
+    def fingerprint(self) -> str:
+        """What identifies all the files."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """The user's own files, loaded.
+
+    Args:
+        reader: What read them; it reads new files in the same way.
+        facts: Their shapes and counts.
+        train: What is learned from.
+        validation: What tells the best epoch, if any.
+        test: What nothing is learned from, if any.
+        split: ``train``, ``validation`` and ``test``: ascending rows (int64) of the training files.
+        notes: What is good to know, such as columns that are left out.
+    """
+
+    reader: Reader
+    facts: DatasetFacts
+    train: Examples
+    validation: Examples | None
+    test: Examples | None
+    split: dict[str, NDArray[Any]]
+    notes: list[str] = field(default_factory=list)
+
+
+def load_own(
+    reader: Reader, source: FileSource, *, seed: int, validation_split: float, notify: Callable[[str], None]
+) -> Own:
+    """Read the files of a source and divide them.
+
+    Args:
+        reader: For this kind of files.
+        source: Which files, and how much to hold out.
+        seed: Of the division.
+        validation_split: The part of the training examples to hold out, in [0, 1).
+        notify: Is told what takes long.
+
+    Raises:
+        DataError: A file is not what it should be, or a part would be empty.
+    """
+    whole, own, split = _open(reader, source, seed, validation_split)
+    everything = len(split["train"]) == len(whole.y)
+    train = Examples(reader.examples(whole, None if everything else split["train"]), whole.y[split["train"]])
+    held = {
+        name: Examples(reader.examples(whole, rows), whole.y[rows]) if len(rows) else None
+        for name, rows in split.items()
+        if name != "train"
+    }
+    held |= {name: Examples(reader.examples(part, None), part.y) for name, part in own.items()}
+    facts = _facts(
+        reader, {name: len(part) if part else 0 for name, part in held.items()} | {"train": len(train)}
+    )
+    return Own(reader, facts, train, held["validation"], held["test"], split, list(reader.notes))
+
+
+def look(reader: Reader, source: FileSource, *, seed: int, validation_split: float) -> DatasetFacts:
+    """What is known of the examples, without making them into inputs."""
+    _, own, split = _open(reader, source, seed, validation_split)
+    counts = {name: len(rows) for name, rows in split.items()} | {
+        name: len(part.y) for name, part in own.items()
+    }
+    return _facts(reader, counts)
+
+
+def _open(
+    reader: Reader, source: FileSource, seed: int, validation_split: float
+) -> tuple[Any, dict[str, Any], dict[str, NDArray[Any]]]:
+    """The raw examples of the training files, those of the parts with files of their own, and the division."""
+    whole = reader.read(reader.training_files)
+    parts: Mapping[str, Any] = {"validation": source.validation, "test": source.test}
+    own = {name: reader.read(files) for name, files in parts.items() if files is not None}
+    if source.validation is not None and validation_split:
+        raise DataError(
+            "the validation examples have files of their own (data.source.validation); remove training.validation_split"
+        )
+    split = divide(whole, reader.targets, source.held_out_for_test, validation_split, seed)
+    reader.fit(whole, split["train"])
+    return whole, own, split
+
+
+def _facts(reader: Reader, counts: Mapping[str, int]) -> DatasetFacts:
+    inputs = reader.inputs()
+    first = next(iter(inputs.values()))
+    classes = None if reader.targets.classes is None else len(reader.targets.classes)
+    train = counts["train"] + counts["validation"]
+    return DatasetFacts(
+        reader.name, first.shape, first.dtype, classes, train, counts["test"], first.divisor, inputs=inputs
+    )
+
+
+def divide(
+    part: Part, targets: Targets, test_split: float, validation_split: float, seed: int
+) -> dict[str, NDArray[Any]]:
+    """The rows to learn from and those held out; each ascending.
+
+    Raises:
+        DataError: A part would be empty, or a class has a single example.
+    """
+    rows = np.arange(len(part.y))
+    if test_split or validation_split:
+        refuse_lonely_classes(part.y, targets, part.place)
+    held: dict[str, NDArray[Any]] = {"test": rows[:0], "validation": rows[:0]}
+    for name, fraction, setting in (
+        ("test", test_split, "test_split"),
+        ("validation", validation_split, "training.validation_split"),
+    ):
+        if fraction:
+            learned, chosen = split_indices(part.y[rows], fraction, seed=seed, setting=setting)
+            rows, held[name] = rows[learned], rows[chosen]
+    return {"train": rows, **held}
