@@ -108,4 +108,13 @@ def main() -> None:
     app()
 
 
-from nnrun.cli import explain, specifications, starting, trainings  # noqa: E402, F401  (they register their commands)
+from nnrun.cli import (  # noqa: E402  (they register their commands)
+    comparing,  # noqa: F401
+    explain,  # noqa: F401
+    keeping,  # noqa: F401
+    runs,  # noqa: F401
+    showing,  # noqa: F401
+    specifications,  # noqa: F401
+    starting,  # noqa: F401
+    trainings,  # noqa: F401
+)

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nnrun.errors import ResourceError, RunError
+from nnrun.spec.names import listed
 from nnrun.store.durable import TEMPORARY, disk, explained, make_folders, write_bytes, write_text
 from nnrun.store.reading import is_own_file, read_own
 from nnrun.store.run import NAME, Run
@@ -18,6 +19,11 @@ from nnrun.store.run import NAME, Run
 LEAST_FREE_BYTES = 16 << 20
 LONGEST_SLUG = 60
 MOST_COUNTER_BYTES = 20
+LATEST = re.compile(r"latest(?:~([0-9]{1,9}))?")
+BEST = "best:"
+FIGURES = frozenset({"epoch", "seconds", "examples_per_second", "learning_rate"})
+"""What a row of an epoch has besides losses and metrics."""
+
 COUNTER_PATIENCE_SECONDS = 30.0
 """How long to wait for others who are making runs; each takes milliseconds."""
 
@@ -125,7 +131,11 @@ def _sequence(run: Run) -> int:
 
 
 def find_run(reference: str, runs: Path) -> Run:
-    """Find a run by its path, its id, a beginning that only it has, or ``latest``.
+    """Find a run by its path, its id, a beginning that only it has, or by what it is.
+
+    Args:
+        reference: That, or ``latest``, ``latest~1`` (the one before), ``best:METRIC``.
+        runs: Where runs are kept.
 
     Raises:
         RunError: There is none, or there are several.
@@ -134,18 +144,50 @@ def find_run(reference: str, runs: Path) -> Run:
         with contextlib.suppress(OSError, ValueError):  # too long, or not a name at all
             if (candidate / "run.json").is_file():
                 return Run(candidate)
+    if reference.startswith(BEST):
+        return _best_run(reference.removeprefix(BEST), runs)
     known = list_runs(runs)
-    if reference == "latest" and known:
-        return known[-1]
+    newest = LATEST.fullmatch(reference)
+    back = int(newest[1] or 0) if newest else 0
+    if newest and back < len(known):
+        return known[-1 - back]
     matches = [run for run in known if run.id.startswith(reference)] if NAME.fullmatch(reference) else []
     if len(matches) == 1:
         return matches[0]
     if matches:
         listed = ", ".join(run.id for run in matches[-5:])
         raise RunError(f"{len(matches)} runs begin with {reference!r}: {listed}; write more of the id")
+    if newest and known:
+        raise RunError(f"no run {reference!r}; {runs} has {len(known)}, the first is latest~{len(known) - 1}")
     where = (
         f"the newest in {runs} is {known[-1].id}"
         if known
         else f"there are none in {runs}; train one, or name another place with --runs-dir"
     )
     raise RunError(f"no run {reference!r}; {where}")
+
+
+def _best_run(metric: str, runs: Path) -> Run:
+    """The finished run with the best test score; where none has one, with the best epoch. Of equals the newest.
+
+    Raises:
+        RunError: No finished run has the metric, or nobody knows whether more or less of it is better.
+    """
+    from nnrun.store.listing import list_records
+    from nnrun.store.values import better, map_at, number_of
+
+    finished = [record for record in list_records(runs) if record.state == "finished"]
+    for place in ("test", "best"):
+        values = [(number_of(map_at(record.result, place).get(metric)), record.run) for record in finished]
+        known = [(value, run) for value, run in values if value is not None and value == value]
+        side = better(metric)
+        if known and side is None:
+            raise RunError(
+                f"nobody knows whether more or less of {metric!r} is better; sort the runs by it and name one: "
+                f"nnrun ls --sort={place}.{metric}"
+            )
+        if known:
+            return (min if side == "min" else max)(known, key=lambda pair: pair[0])[1]
+    metrics = sorted({str(name) for record in finished for name in map_at(record.result, "final")} - FIGURES)
+    has = f"they have {listed(metrics)}" if metrics else f"there is no finished run in {runs}"
+    raise RunError(f"no finished run has the metric {metric!r}; {has}")
