@@ -87,11 +87,12 @@ class _Sizes:
 
     def __init__(self, layers: list[Layer], edges: list[tuple[int, int]]) -> None:
         self.layout: Layout = lay_out(len(layers), edges, 1, 1, 1)
-        self.is_roomy = len(self.layout.ranks) <= MOST_ROOMY
+        widest = max(sum(point < len(layers) for point in rank) for rank in self.layout.ranks)
+        self.is_roomy = len(self.layout.ranks) <= MOST_ROOMY or widest > 2  # boxes of one line are wide
         lines = [_lines(layer, is_roomy=self.is_roomy) for layer in layers]
         longest = max(text_inches(line, self.points) for pair in lines for line in pair) + 0.3
-        widest = WIDEST if self.is_roomy else 1.8 * WIDEST
-        self.box_width = min(max(NARROWEST, longest), widest)
+        most = WIDEST if self.is_roomy else 1.8 * WIDEST
+        self.box_width = min(max(NARROWEST, longest), most)
         self.box_height = 0.5 if self.is_roomy else 0.26
         self.pitch = self.box_height + (0.3 if self.is_roomy else 0.18)
         self.layout = lay_out(len(layers), edges, self.box_width, GAP, LANE)

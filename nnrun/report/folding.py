@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nnrun.errors import DataError
+from nnrun.model.shapes import shape_text
 
 FEWEST_TIMES = 3
 FEWEST_SAVED = 4
@@ -155,6 +156,4 @@ def _longest_run(layers: list[Layer], follows: list[bool], first: int) -> tuple[
 
 
 def _shape_text(shape: Any) -> str:
-    if isinstance(shape, str) or not isinstance(shape, list | tuple):
-        return str(shape)
-    return "(" + ", ".join("?" if size is None else str(size) for size in shape) + ")"
+    return shape_text(tuple(shape)) if isinstance(shape, list | tuple) and shape else str(shape)

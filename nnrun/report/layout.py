@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 SWEEPS = 12
-HEAVY = 20.0
+STRAIGHTENINGS = 4
+HEAVY = 1000.0
 """How much more a box weighs than the bend of an edge: the edge goes around the box."""
 
-FAR = 0.02
+FAR = 0.001
 """How little an edge that passes by boxes draws those at its ends towards it."""
 
 
@@ -63,7 +64,9 @@ def lay_out(count: int, edges: Sequence[tuple[int, int]], width: float, gap: flo
         ranks[rank].append(point)
     _order(ranks, neighbours)
     widths = np.array([width + gap if point < count else lane for point in range(len(rank_of))])
-    return Layout(ranks, _place(ranks, neighbours, widths, count), rank_of, paths)
+    x = _place(ranks, neighbours, widths, count)
+    _straighten(ranks, paths.values(), x, widths, count)
+    return Layout(ranks, x - x.min(), rank_of, paths)
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
@@ -109,25 +112,51 @@ def _place(
     for rank in ranks:
         steps = widths[rank]
         x[rank] = np.cumsum(steps) - steps / 2 - steps.sum() / 2
-    weights = np.where(np.arange(len(widths)) < count, HEAVY, 1.0)
+    weights = _weights(len(widths), count)
     for sweep in range(4 * SWEEPS):
         side = (0, 1, 2, 2)[sweep % 4]  # neighbours above, below, on both sides
         for rank in ranks if sweep % 2 == 0 else ranks[::-1]:
+            if len(rank) == 1:  # all goes through it: such layers stand below each other, at 0
+                continue
             wanted = np.array([_wanted(point, neighbours[point], side, x, count) for point in rank])
             x[rank] = _apart(wanted, widths[rank], weights[rank])
-    shifted: NDArray[np.float64] = x - x.min()
-    return shifted
+    return x
+
+
+def _straighten(
+    ranks: list[list[int]],
+    paths: Iterable[list[int]],
+    x: NDArray[np.float64],
+    widths: NDArray[np.float64],
+    count: int,
+) -> None:
+    """Draw each edge that passes by boxes as far out everywhere as it has to be anywhere."""
+    weights = _weights(len(x), count)
+    for _ in range(STRAIGHTENINGS):
+        for start, *bends, end in paths:
+            if bends:
+                is_right = x[bends].mean() >= (x[start] + x[end]) / 2
+                x[bends] = x[bends].max() if is_right else x[bends].min()
+        for rank in ranks:
+            x[rank] = _apart(x[rank], widths[rank], weights[rank])
+
+
+def _weights(points: int, count: int) -> NDArray[np.float64]:
+    return np.where(np.arange(points) < count, HEAVY, 1.0)
 
 
 def _wanted(
     point: int, near: tuple[list[int], list[int]], side: int, x: NDArray[np.float64], count: int
 ) -> float:
-    """The mean place of a point's neighbours; a box goes by its neighbouring boxes."""
-    points = near[side] if side < 2 else near[0] + near[1]
-    if not points:
-        return float(x[point])
-    weights = [FAR if point < count <= other else 1.0 for other in points]
-    return float(np.average(x[points], weights=weights))
+    """The mean place of a point's neighbours; a box hardly goes by the one edge that passes by other boxes."""
+    places: list[int] = []
+    weights: list[float] = []
+    for points in near if side == 2 else (near[side],):
+        passing = sum(other >= count for other in points)
+        is_skip = point < count and passing == 1 and len(points) == 2
+        places += points
+        weights += [FAR if is_skip and other >= count else 1.0 for other in points]
+    return float(np.average(x[places], weights=weights)) if places else float(x[point])
 
 
 def _apart(
