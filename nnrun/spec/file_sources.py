@@ -168,7 +168,24 @@ class ImagesSource(FileSource):
     )
 
 
-class NpzSource(FileSource):
+class Arrays(Section):
+    """The arrays of a part of the examples."""
+
+    x: str | dict[str, str] = Field(
+        description="The array of the examples, or one for each input of the model."
+    )
+    y: str = Field(description="The array of the targets.")
+
+
+class ArraySource(FileSource):
+    """What NumPy's two kinds of files have in common."""
+
+    scale: float | None = Field(
+        default=None, gt=0, description="x is divided by it; default: 255 for bytes (uint8), else 1."
+    )
+
+
+class NpzSource(ArraySource):
     """Arrays in one NumPy archive."""
 
     path: str = Field(description="An .npz file.")
@@ -176,24 +193,25 @@ class NpzSource(FileSource):
         default="x", description="The array of the examples, or one for each input of the model."
     )
     y: str = Field(default="y", description="The array of the targets.")
-    scale: float | None = Field(
-        default=None, gt=0, description="x is divided by it; default: 255 for bytes (uint8), else 1."
+    test: str | Arrays | None = Field(  # type: ignore[assignment]
+        default=None,
+        description="Another .npz file with the test examples, or {x: NAME, y: NAME} for arrays of the same one.",
+    )
+    validation: str | Arrays | None = Field(  # type: ignore[assignment]
+        default=None, description="The same for validation."
     )
 
 
-class NpySource(FileSource):
+class NpySource(ArraySource):
     """Arrays in NumPy files."""
 
     x: str | dict[str, str] = Field(description="The .npy file of the examples, or one for each input.")
     y: str = Field(description="The .npy file of the targets.")
-    test: dict[Literal["x", "y"], str] | None = Field(
+    test: Arrays | None = Field(  # type: ignore[assignment]
         default=None, description="{x: FILE, y: FILE} for the test."
-    )  # type: ignore[assignment]
-    validation: dict[Literal["x", "y"], str] | None = Field(
+    )
+    validation: Arrays | None = Field(  # type: ignore[assignment]
         default=None, description="The same for validation."
-    )  # type: ignore[assignment]
-    scale: float | None = Field(
-        default=None, gt=0, description="x is divided by it; default: 255 for bytes (uint8), else 1."
     )
 
 
@@ -249,13 +267,14 @@ def _explain(
         if argument in seen:
             continue
         seen.add(argument)
-        if detail["type"] == "extra_forbidden":
+        kind = detail["type"] if len(detail["loc"]) == 1 else "of what is inside"
+        if kind == "extra_forbidden":
             near = (
                 did_you_mean(argument, section.model_fields)
                 or f"; there are {', '.join(section.model_fields)}"
             )
             yield argument, f"unknown argument{near}"
-        elif detail["type"] == "missing":
+        elif kind == "missing":
             about = section.model_fields[argument].description or ""
             yield "", f"missing argument '{argument}': {about[:1].lower()}{about[1:].rstrip('.')}"
         elif detail["type"] == "value_error":

@@ -77,6 +77,8 @@ def _files(tree: Node) -> Iterator[tuple[Path, Node]]:
     source = read_choice(find(tree, ("data", "source")), ("data", "source"))
     for argument in path_arguments(source.name) if source else ():
         if source and argument in source.arguments:
+            if source.name == "npz" and isinstance(source.arguments[argument].value, dict):
+                continue  # names of arrays in the archive itself
             yield from leaves(source.arguments[argument], (*source.path, source.name, argument))
     weights = find(tree, ("data", "sample_weight"))
     if weights is not None:
