@@ -17,7 +17,15 @@ from nnrun.data.own import Reader, load_own, look
 from nnrun.data.split import split_indices
 from nnrun.data.weights import load_weights
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
-from nnrun.spec.file_sources import FILE_SOURCES, TableSource, read_file_source
+from nnrun.spec.file_sources import (
+    FILE_SOURCES,
+    ImagesSource,
+    NpySource,
+    NpzSource,
+    TableSource,
+    TextSource,
+    read_file_source,
+)
 from nnrun.spec.schema import Choice, DataSection, Losses
 
 __all__ = ["Data", "Examples", "load_data"]
@@ -148,6 +156,18 @@ def make_reader(choice: Choice, losses: Losses) -> Reader:
         from nnrun.data.table_reader import TableReader
 
         return TableReader(source, losses)
+    if isinstance(source, ImagesSource):
+        from nnrun.data.image_reader import ImageReader
+
+        return ImageReader(source, losses)
+    if isinstance(source, TextSource):
+        from nnrun.data.text_reader import look_at_texts
+
+        return look_at_texts(source, losses)
+    if isinstance(source, NpzSource | NpySource):
+        from nnrun.data.array_reader import ArrayReader
+
+        return ArrayReader(source, losses)
     raise NotImplementedError(choice.name)
 
 
