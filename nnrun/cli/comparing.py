@@ -43,8 +43,9 @@ NO_DIFFERENCE = ("format", "sequence", "name", "started", "command", "overrides"
 @command(epilog="Example: nnrun compare latest~1 latest")
 def compare(runs: RunNames, runs_dir: RunsDir = None, json: Json = False) -> None:
     """Compare runs: the settings, data and versions that differ, what came out, and the curves over each other."""
-    from nnrun.cli.console import print_json, results
+    from nnrun.cli.console import results
     from nnrun.cli.showing import read_rows
+    from nnrun.cli.text_tables import print_plain_json
 
     records = _find(runs, runs_dir)
     rows = [read_rows(record) for record in records]
@@ -55,7 +56,7 @@ def compare(runs: RunNames, runs_dir: RunsDir = None, json: Json = False) -> Non
         "results": outcomes(records),
     }
     if json:
-        print_json(_plain(records, tables, rows))
+        print_plain_json(_plain(records, tables, rows))
         return
     console = results()
     _print_head(console, records)

@@ -107,7 +107,7 @@ class Scale:
         if self.high <= self.low:
             return 0.0
         if self.is_log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halves: no overflow
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnrun.cli.app import command
+from nnrun.cli.listed import Differs, cells, csv_text, describe, plain_value
 from nnrun.cli.trainings import Json, RunsDir
 from nnrun.errors import Problem, SpecError
 
@@ -23,23 +24,18 @@ FIRST_ON_TERMINAL = 30
 MANY = 200
 """Runs to be read anew, from which on it is said that it takes a while."""
 
-MOST_SETTINGS = 6
-"""Settings of a run that a line shows."""
-
 SHOWN = ("id", "status", "age", "epochs", "best", "test", "tags", "differs")
 WHEN_ANY = ("best", "test", "tags", "differs")
 """Columns that are left out where no run has them."""
 
+FIRST_TO_GO = ("tags", "age", "epochs", "test", "best")
+"""Columns that a narrow terminal has no room for."""
+
+LEAST_WIDTH = 24
+GAP = 3
+"""Columns of the terminal for what differs, at least, and between two columns of the table."""
+
 IN_CSV = ("id", "status", "started", "epochs", "planned", "monitor", "best", "test", "tags", "note")
-STYLES = {
-    "finished": "green",
-    "running": "cyan",
-    "interrupted": "yellow",
-    "diverged": "red",
-    "damaged": "bold red",
-}
-Differing = dict[str, dict[str, Any]]
-"""For the id of each run the settings that set it apart from those of its name."""
 
 
 @command(epilog='Example: nnrun ls --where "training.learning_rate<0.01" --sort -test.accuracy')
@@ -154,53 +150,19 @@ def _refuse_unknown(
     refuse_unknown(records, asked)
 
 
-def _print_json(records: Sequence[Record], columns: Sequence[str], differing: Differing) -> None:
-    from nnrun.cli.console import print_json
+def _print_json(records: Sequence[Record], columns: Sequence[str], differing: dict[str, Differs]) -> None:
+    from nnrun.cli.text_tables import print_plain_json
 
     for record in records:
         differs = differing[record.run.id]
-        print_json(
-            {name: _value(record, name, differs) for name in columns}
+        print_plain_json(
+            {name: plain_value(record, name, differs) for name in columns}
             if columns
             else describe(record, differs)
         )
 
 
-def _value(record: Record, column: str, differs: dict[str, Any]) -> Any:
-    """A value for programs; None where there is none."""
-    from nnrun.store.query import ABSENT, value_at
-
-    value = differs if column == "differs" else value_at(record, column)
-    if isinstance(value, dict):
-        return {key: None if item is ABSENT else item for key, item in value.items()}
-    return None if value is ABSENT else value
-
-
-def describe(record: Record, differs: dict[str, Any]) -> dict[str, Any]:
-    """A run in a listing, for programs."""
-    from nnrun.store.values import map_at
-
-    return {
-        "id": record.run.id,
-        "path": str(record.run.path),
-        "name": record.name,
-        "status": record.state,
-        "sequence": record.sequence,
-        "started": record.facts.get("started"),
-        "epochs": record.epochs,
-        "planned": record.planned,
-        "monitor": record.monitor,
-        "best": map_at(record.result, "best") or None,
-        "test": map_at(record.result, "test") or None,
-        "seconds": record.result.get("seconds"),
-        "differs": _value(record, "differs", differs),
-        "tags": record.tags,
-        "note": record.labels.note,
-        "problems": record.problems,
-    }
-
-
-def _print_csv(records: Sequence[Record], columns: Sequence[str], differing: Differing) -> None:
+def _print_csv(records: Sequence[Record], columns: Sequence[str], differing: dict[str, Differs]) -> None:
     """The usual columns and one for each setting that differs, or those that were asked for."""
     from nnrun.cli.console import printable
 
@@ -209,75 +171,36 @@ def _print_csv(records: Sequence[Record], columns: Sequence[str], differing: Dif
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(map(printable, names))
     for record in records:
-        values = (_value(record, name, differing[record.run.id]) for name in names)
-        writer.writerow(printable(_csv_text(value)) for value in values)
+        values = (plain_value(record, name, differing[record.run.id]) for name in names)
+        writer.writerow(printable(csv_text(value)) for value in values)
 
 
-def _csv_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{key}={_csv_text(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return " ".join(map(_csv_text, value))
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-def _print_table(records: Sequence[Record], columns: Sequence[str], differing: Differing) -> None:
+def _print_table(records: Sequence[Record], columns: Sequence[str], differing: dict[str, Differs]) -> None:
     from nnrun.cli.console import results
     from nnrun.cli.text_tables import print_lines, print_table
 
     if not records:
         return
-    rows = [_cells(record, columns or SHOWN, differing[record.run.id]) for record in records]
+    console = results()
     names = list(columns or SHOWN)
+    rows = [cells(record, names, differing[record.run.id]) for record in records]
     if not columns:
-        kept = [
-            at for at, name in enumerate(names) if name not in WHEN_ANY or any(row[at].plain for row in rows)
-        ]
+        kept = _worth_showing(names, rows, console.width if console.is_terminal else None)
         names, rows = [names[at] for at in kept], [[row[at] for at in kept] for row in rows]
-    show = print_table if results().is_terminal else print_lines
+    show = print_table if console.is_terminal else print_lines
     show(names, rows)
 
 
-def _cells(record: Record, columns: Sequence[str], differs: dict[str, Any]) -> list[Text]:
-    from rich.text import Text
-
-    from nnrun.cli.console import printable
-
-    return [
-        Text(printable(_cell(record, name, differs)), STYLES[record.state] if name == "status" else "")
-        for name in columns
-    ]
-
-
-def _cell(record: Record, column: str, differs: dict[str, Any]) -> str:
-    """A value for people."""
-    from nnrun.cli.figures import age, number, setting
-    from nnrun.store.query import COLUMNS, short_names, value_at
-
-    match column:
-        case "age":
-            return age(COLUMNS["age"](record))
-        case "epochs":
-            return f"{'?' if record.epochs is None else record.epochs}/{record.planned or '?'}"
-        case "best":
-            return f"{record.monitor} {number(record.best)}" if record.best is not None else ""
-        case "test":
-            return f"{record.test[0]} {number(record.test[1])}" if record.test else ""
-        case "tags":
-            return ", ".join(record.tags)
-        case "note":
-            return record.labels.note
-        case "differs" if record.problems:
-            return record.problems[0]
-        case "differs":
-            names = short_names(differs)
-            texts = [f"{names[path]}={setting(value, 24)}" for path, value in differs.items()]
-            rest = [f"+{len(texts) - MOST_SETTINGS} more"] if len(texts) > MOST_SETTINGS else []
-            return " ".join(texts[:MOST_SETTINGS] + rest)
-    value = value_at(record, column)
-    return value if isinstance(value, str) else setting(value)
+def _worth_showing(names: Sequence[str], rows: Sequence[Sequence[Text]], width: int | None) -> list[int]:
+    """Which columns to show: none that is empty, and on a narrow terminal those that tell most."""
+    texts = {name: [row[at].plain for row in rows] for at, name in enumerate(names)}
+    kept = {name: max(map(len, cells)) for name, cells in texts.items() if name not in WHEN_ANY or any(cells)}
+    if "differs" in kept:
+        kept["differs"] = min(kept["differs"], LEAST_WIDTH)  # it may take several lines
+    for name in FIRST_TO_GO:
+        if width is not None and sum(kept.values()) + GAP * len(kept) > width:
+            kept.pop(name, None)
+    return [at for at, name in enumerate(names) if name in kept]
 
 
 def _say_rest(runs: Path, every: int, found: int, shown: int) -> None:

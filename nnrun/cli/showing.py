@@ -32,7 +32,8 @@ PARTS = (("train", "training"), ("validation", "validation"), ("test", "test"))
 @command(epilog="Example: nnrun show latest, or nnrun show best:accuracy")
 def show(run: RunName, runs_dir: RunsDir = None, json: Json = False) -> None:
     """Show everything about a run: what was trained on what, how it went, what came out, and how to go on."""
-    from nnrun.cli.console import print_json, results
+    from nnrun.cli.console import results
+    from nnrun.cli.text_tables import print_plain_json
     from nnrun.store.listing import read_record
     from nnrun.store.runs import find_run, runs_directory
 
@@ -40,7 +41,7 @@ def show(run: RunName, runs_dir: RunsDir = None, json: Json = False) -> None:
     record = read_record(found)
     rows = read_rows(record)
     if json:
-        print_json(_plain(record, rows))
+        print_plain_json(_plain(record, rows))
     else:
         console = results()
         for line in [*_head(record), *_facts(record), *_results(record)]:

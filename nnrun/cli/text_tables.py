@@ -1,9 +1,10 @@
-"""Tables of texts that strangers may have written: nothing in them is read as markup."""
+"""Tables and JSON of what strangers may have written: nothing is read as markup, and nothing repaints the screen."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import OverflowMethod
@@ -30,9 +31,11 @@ def print_lines(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
 
     lines = [[printable(name) for name in names], *([cell.plain for cell in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+    padded = (
+        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    typer.echo("\n".join(line.rstrip() for line in padded))
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
@@ -58,3 +61,13 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
     if not console.is_terminal:
         console.width = WIDE
     console.print(made, soft_wrap=False)
+
+
+def print_plain_json(value: Any) -> None:
+    """A value as a line of JSON; what cannot be printed is escaped in it, and what is not finite is text."""
+    import typer
+
+    from nnrun.store.durable import finite
+
+    text = json.dumps(finite(value), ensure_ascii=False)
+    typer.echo("".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text))

@@ -151,8 +151,8 @@ def _is(value: Any, text: str) -> bool:
 def _compares(compare: Callable[[Any, Any], bool], value: Any, text: str) -> bool:
     """Numbers with numbers, texts (such as dates) with texts, and nothing else."""
     number, asked = number_of(value), number_of(_read(text))
-    if number is not None and asked is not None:
-        return compare(number, asked)
+    if asked is not None:
+        return number is not None and compare(number, asked)
     return isinstance(value, str) and compare(value, text)
 
 
