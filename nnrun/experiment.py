@@ -1,4 +1,4 @@
-"""The story of an experiment: train, resume, evaluate, predict. Read this first."""
+"""The story of an experiment: train and resume. Read this first; ``inference.py`` goes on with what was trained."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from nnrun.data.kept import keep
 from nnrun.errors import ChangedError, DivergedError, Problem, SpecError
 from nnrun.keras_backend import divert_native_noise
 from nnrun.model.summary import check_on_paper, refuse_too_large
@@ -18,13 +19,11 @@ from nnrun.spec.load import Loaded, dump_spec, load_spec
 from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory
 from nnrun.training.callbacks import check_monitor, continue_files, make_callbacks
-from nnrun.training.checkpoint import assign_model, assign_training, training_arrays
+from nnrun.training.checkpoint import assign_training, training_arrays
 from nnrun.training.devices import set_threads
 from nnrun.training.divergence import Divergence, locate
-from nnrun.training.feed import output_names
 from nnrun.training.loop import Ending, Listener, Plan, Training
-from nnrun.training.predictions import Predictions
-from nnrun.training.prepared import Part, Prepared, prepare, resolved_spec
+from nnrun.training.prepared import Prepared, prepare, resolved_spec
 from nnrun.training.record import Recorder, facts_of, read_facts, result_of, versions
 from nnrun.training.resumed import Resumed
 
@@ -100,6 +99,8 @@ def train(
             command=command,
         )
         run.write_config(dump_spec(resolved_spec(prepared)))
+        if prepared.data.reader is not None:
+            run.write_preprocessing(keep(loaded.spec.data.source, prepared.data.reader))
         if loaded.code:
             run.write_code(loaded.code.path.name, loaded.code.text)
             facts["code"] = {"file": loaded.code.path.name, "sha256": loaded.code.sha256}
@@ -333,77 +334,6 @@ def find_divergence(loaded: Loaded, begun: Resumed) -> Divergence | None:
         return locate(
             prepared.model, prepared.engine, feeds, plan_of(prepared), begun.position, restore, callbacks
         )
-
-
-def evaluate(
-    reference: str,
-    part: Part = "test",
-    *,
-    display: Display,
-    runs_dir: Path | None = None,
-    code: Path | None = None,
-) -> tuple[Run, dict[str, Any]]:
-    """Score a run's model on a part of its data.
-
-    Args:
-        reference: A run: path, id, unique prefix or ``latest``.
-        part: Which examples.
-        display: Shows it to the user.
-        runs_dir: Where runs are kept.
-        code: The Python file that the run was trained with, if any.
-
-    Returns:
-        The run, and ``{"part", "examples", "model", "scores"}``, also written to ``evaluation/<part>/scores.json``.
-    """
-    run, prepared, kept = reopen(reference, display, runs_dir, code)
-    feed = prepared.feed(part)
-    scores = prepared.engine.evaluate(feed, prepared.spec.training.batch_size)
-    report = {
-        "part": part,
-        "examples": feed.count,
-        "data": prepared.data.name,
-        "model": kept,
-        "scores": scores,
-    }
-    run.write_evaluation(part, "scores.json", report)
-    return run, report
-
-
-def predict(
-    reference: str,
-    part: Part = "test",
-    *,
-    display: Display,
-    runs_dir: Path | None = None,
-    code: Path | None = None,
-) -> tuple[Run, Predictions]:
-    """The outputs of a run's model for a part of its data."""
-    run, prepared, _ = reopen(reference, display, runs_dir, code)
-    outputs = prepared.engine.predict(prepared.feed(part), prepared.spec.training.batch_size)
-    by_name = dict(zip(output_names(prepared.model), outputs, strict=True))
-    data, forms = prepared.data, prepared.feed(part).targets
-    copies = frozenset(name for name, form in zip(by_name, forms, strict=True) if form == "inputs")
-    y = prepared.examples(part).y
-    return run, Predictions(part, by_name, y, data.facts.classes, data.class_names, copies)
-
-
-def reopen(
-    reference: str, display: Display, runs_dir: Path | None, code: Path | None
-) -> tuple[Run, Prepared, dict[str, Any]]:
-    """Rebuild a run's model from its configuration and give it the weights that were kept.
-
-    Raises:
-        RunError: There is no such run, or it holds no weights, or they are damaged.
-        SpecError: It was trained with a Python file, and none is given.
-        ChangedError: The data, or the Python file, is not what the run was trained with.
-    """
-    run = find_run(reference, runs_directory(runs_dir))
-    divert_native_noise(run.native_log)
-    prepared = prepare(reload_spec(run, code), display.notify, pretrained=False)
-    refuse_other_data(run, prepared)
-    header, arrays = run.checkpoints.read_model()
-    assign_model(prepared.model, arrays, f"the checkpoint of {run.id}")
-    return run, prepared, {"weights": header["weights"], "epoch": header["epoch"]}
 
 
 def refuse_other_data(run: Run, prepared: Prepared) -> None:

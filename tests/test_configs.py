@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from quiet import Quiet
 
-from nnrun import experiment
+from nnrun import experiment, inference
 from nnrun.spec.load import load_spec
 from nnrun.store.run import Run
 
@@ -88,7 +88,7 @@ def test_configuration_reaches_its_test_accuracy(name: str, least: float, tmp_pa
 def test_exclusive_or_is_learned_in_all_four_cases(name: str, tmp_path: Path) -> None:
     run = train(name, tmp_path)
 
-    _, predictions = experiment.predict(str(run.path), "train", display=Quiet())
+    _, predictions = inference.predict(str(run.path), "train", display=Quiet())
 
     assert [row["right"] for row in predictions.rows()] == [True] * 4
 
@@ -97,7 +97,7 @@ def test_exclusive_or_is_learned_in_all_four_cases(name: str, tmp_path: Path) ->
 def test_celsius_is_learned_within_half_a_degree(tmp_path: Path) -> None:
     run = train("celsius", tmp_path)
 
-    _, predictions = experiment.predict(str(run.path), "train", display=Quiet())
+    _, predictions = inference.predict(str(run.path), "train", display=Quiet())
 
     errors = [abs(row["output"] - row["target"]) for row in predictions.rows()]
     assert len(errors) == 7

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from quiet import Quiet
 
-from nnrun import experiment
+from nnrun import experiment, inference
 from nnrun.model.summary import build_from_facts
 from nnrun.spec import catalog
 from nnrun.spec.load import load_spec
@@ -26,7 +26,7 @@ def train(path: Path, folder: Path, *overrides: str) -> Run:
 
 def outputs(run: Run) -> dict[str, Any]:
     """What the model says of its training examples, by output."""
-    return experiment.predict(str(run.path), "train", display=Quiet())[1].outputs
+    return inference.predict(str(run.path), "train", display=Quiet())[1].outputs
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_neuron_with_bias_four_gives_sigmoid_of_seven(tmp_path: Path) -> None:
 def test_mean_squared_error_of_the_course_is_three(tmp_path: Path) -> None:
     run = train(COURSE / "mean_squared_error.yaml", tmp_path)
 
-    assert experiment.evaluate(str(run.path), "train", display=Quiet())[1]["scores"]["loss"] == 3
+    assert inference.evaluate(str(run.path), "train", display=Quiet())[1]["scores"]["loss"] == 3
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_activation_of_the_course_comes_in_by_code(tmp_path: Path) -> None:
         "model: {layers: [{Activation: {activation: falling}}]}\ntraining: {loss: mse, epochs: 0}\n"
     )
     run, _ = experiment.train(path, display=Quiet(), runs_dir=tmp_path, code=code)
-    (said,) = experiment.predict(str(run.path), "train", display=Quiet(), code=code)[1].outputs.values()
+    (said,) = inference.predict(str(run.path), "train", display=Quiet(), code=code)[1].outputs.values()
 
     np.testing.assert_allclose(said[:, 0], [0.5, 1 / (1 + np.e)], rtol=1e-6)
 

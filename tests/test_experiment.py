@@ -14,7 +14,7 @@ import pytest
 import yaml
 from quiet import Quiet
 
-from nnrun import experiment
+from nnrun import experiment, inference
 from nnrun.errors import ChangedError, DataError, DivergedError, ResourceError, RunError, SpecError
 from nnrun.store.run import Run
 from nnrun.store.runs import list_runs
@@ -120,7 +120,7 @@ def test_model_file_is_a_keras_model_with_the_kept_weights(train: Train, tmp_pat
     run = train()
 
     model = load_keras().saving.load_model(run.path / "model.keras")
-    _, predictions = experiment.predict(str(run.path), display=Quiet())
+    _, predictions = inference.predict(str(run.path), display=Quiet())
     data = np.load(Path(experiment.__file__).parent / "data" / "embedded" / "digits.npz")
     images = next(array for array in data.values() if array.ndim == 3)
     assert model.count_params() == 64 * 16 + 16 + 16 * 10 + 10
@@ -177,7 +177,7 @@ def experiment_arrays(run: Run) -> list[Any]:
 def test_evaluate_gives_the_scores_of_the_training(train: Train) -> None:
     run = train()
 
-    _, report = experiment.evaluate(str(run.path), display=Quiet())
+    _, report = inference.evaluate(str(run.path), display=Quiet())
 
     result = run.result()
     assert result is not None
@@ -188,7 +188,7 @@ def test_evaluate_gives_the_scores_of_the_training(train: Train) -> None:
 def test_evaluate_on_validation_gives_the_best_epochs_values(train: Train) -> None:
     run = train()
 
-    _, report = experiment.evaluate(str(run.path), "validation", display=Quiet())
+    _, report = inference.evaluate(str(run.path), "validation", display=Quiet())
 
     result = run.result()
     assert result is not None
@@ -199,7 +199,7 @@ def test_evaluate_on_a_part_that_the_data_lacks_says_so(train: Train) -> None:
     run = train(DIGITS, "training.validation_split=0")
 
     with pytest.raises(DataError, match=r"digits has no validation examples; set training.validation_split"):
-        experiment.evaluate(str(run.path), "validation", display=Quiet())
+        inference.evaluate(str(run.path), "validation", display=Quiet())
 
 
 def test_evaluate_after_the_data_changed_refuses(train: Train) -> None:
@@ -209,7 +209,7 @@ def test_evaluate_after_the_data_changed_refuses(train: Train) -> None:
     (run.path / "run.json").write_text(json.dumps(facts))
 
     with pytest.raises(ChangedError, match=r"the data is not what .* was trained on"):
-        experiment.evaluate(str(run.path), display=Quiet())
+        inference.evaluate(str(run.path), display=Quiet())
 
 
 def test_evaluate_of_a_damaged_checkpoint_names_it(train: Train) -> None:
@@ -220,13 +220,13 @@ def test_evaluate_of_a_damaged_checkpoint_names_it(train: Train) -> None:
     path.write_bytes(content)
 
     with pytest.raises(RunError, match=r"best\.npz is damaged"):
-        experiment.evaluate(str(run.path), display=Quiet())
+        inference.evaluate(str(run.path), display=Quiet())
 
 
 def test_predict_gives_a_row_for_every_example(train: Train) -> None:
     run = train()
 
-    _, predictions = experiment.predict(str(run.path), display=Quiet())
+    _, predictions = inference.predict(str(run.path), display=Quiet())
 
     rows = list(predictions.rows())
     result = run.result()
@@ -277,7 +277,7 @@ def test_interruption_keeps_history_checkpoint_and_model(tmp_path: Path) -> None
     assert len(run.rows()) == ending.position.epoch
     assert (run.path / "model.keras").is_file()
     assert len(run.checkpoints.paths()) == 1
-    _, report = experiment.evaluate(str(run.path), display=Quiet())
+    _, report = inference.evaluate(str(run.path), display=Quiet())
     assert report["scores"]["loss"] > 0
 
 
@@ -361,7 +361,7 @@ def test_evaluate_of_a_run_that_is_not_there_says_what_is(train: Train, tmp_path
     run = train()
 
     with pytest.raises(RunError, match=rf"no run 'nothing'; the newest in .* is {run.id}"):
-        experiment.evaluate("nothing", display=Quiet(), runs_dir=tmp_path / "runs")
+        inference.evaluate("nothing", display=Quiet(), runs_dir=tmp_path / "runs")
 
 
 def test_callbacks_write_inside_the_run(

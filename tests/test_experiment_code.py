@@ -15,7 +15,7 @@ import pytest
 from quiet import Quiet
 from typer.testing import CliRunner
 
-from nnrun import experiment
+from nnrun import experiment, inference
 from nnrun.cli.app import app
 from nnrun.errors import ChangedError, SpecError
 from nnrun.spec.code import use_code
@@ -170,8 +170,8 @@ def test_copy_and_hash_of_the_file_lie_in_the_run(trained: Run) -> None:
 def test_train_evaluate_and_predict_agree(trained: Run) -> None:
     code = the_code(trained)
     result = trained.result()
-    scores = experiment.evaluate(str(trained.path), display=Quiet(), code=code)[1]["scores"]
-    predictions = experiment.predict(str(trained.path), display=Quiet(), code=code)[1]
+    scores = inference.evaluate(str(trained.path), display=Quiet(), code=code)[1]["scores"]
+    predictions = inference.predict(str(trained.path), display=Quiet(), code=code)[1]
 
     assert result is not None and scores == result["test"]
     right = [row["right"] for row in predictions.rows()]
@@ -181,7 +181,7 @@ def test_train_evaluate_and_predict_agree(trained: Run) -> None:
 @pytest.mark.parametrize("command", ["evaluate", "predict", "resume"])
 def test_run_does_not_go_without_its_file(command: str, trained: Run) -> None:
     with pytest.raises(SpecError) as caught:
-        getattr(experiment, command)(str(trained.path), display=Quiet())
+        getattr(inference, command)(str(trained.path), display=Quiet())
 
     assert str(caught.value) == (
         f"{trained.id} was trained with --code parts.py; give the file again, or look at the copy "
@@ -194,7 +194,7 @@ def test_changed_file_is_refused(command: str, trained: Run, tmp_path: Path) -> 
     changed = tmp_path / "parts.py"
     changed.write_text(PARTS.replace("1.5", "1.6"))
     with pytest.raises(ChangedError) as caught:
-        getattr(experiment, command)(str(trained.path), display=Quiet(), code=changed)
+        getattr(inference, command)(str(trained.path), display=Quiet(), code=changed)
 
     assert str(caught.value).startswith(
         f"{changed} is not the file that {trained.id} was trained with (SHA-256 "
@@ -206,8 +206,8 @@ def test_changed_copy_in_the_run_is_refused(folder: Path) -> None:
     the_code(run).write_text(PARTS + "# more\n")
 
     with pytest.raises(ChangedError):
-        experiment.evaluate(str(run.path), display=Quiet(), code=the_code(run))
-    assert experiment.evaluate(str(run.path), display=Quiet(), code=folder / "parts.py")
+        inference.evaluate(str(run.path), display=Quiet(), code=the_code(run))
+    assert inference.evaluate(str(run.path), display=Quiet(), code=folder / "parts.py")
 
 
 def test_training_goes_on_with_the_file_to_the_same_weights(folder: Path) -> None:

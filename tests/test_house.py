@@ -21,6 +21,7 @@ FLOORS = {
     "explain": 6,
     "report": 6,
     "experiment": 7,
+    "inference": 7.5,
     "verification": 7.5,
     "cli": 8,
     "__main__": 9,

@@ -8,7 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,7 +19,6 @@ from nnrun.errors import ChangedError, Problem, SpecError
 if TYPE_CHECKING:
     from nnrun.experiment import Display
     from nnrun.store.run import Run
-    from nnrun.training.predictions import Predictions
 
 Config = Annotated[
     Path,
@@ -192,91 +191,6 @@ def _resume(
         typer.echo(str(opened.path))
     if ending.reason == "interrupted":
         raise typer.Exit(128 + stop.received)
-
-
-@command("Nothing was evaluated.", epilog="Example: nnrun evaluate latest")
-def evaluate(
-    run: RunName,
-    on: Examples = "test",
-    code: Code = None,
-    runs_dir: RunsDir = None,
-    json: Json = False,
-) -> None:
-    """Score a run's model on the test part of its data."""
-    from nnrun import experiment
-    from nnrun.cli.console import print_json, printable, results, table
-    from nnrun.cli.wording import number
-
-    opened, report = experiment.evaluate(
-        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir, code=code
-    )
-    if json:
-        print_json({"run": opened.id, **report})
-        return
-    model = report["model"]
-    results().print(
-        f"{opened.id} on {report['examples']:,} {on} examples of {printable(report['data'])} "
-        f"({model['weights']} weights, epoch {model['epoch']})",
-        markup=False,
-    )
-    results().print(
-        table(("score", "value"), [(printable(k), number(v)) for k, v in report["scores"].items()])
-    )
-
-
-@command("Nothing was predicted.", epilog="Example: nnrun predict latest --output predictions.csv")
-def predict(
-    run: RunName,
-    on: Examples = "test",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write all of them to this CSV file.", show_default=False),
-    ] = None,
-    first: Annotated[int, typer.Option(help="How many to show.", min=1)] = 10,
-    code: Code = None,
-    runs_dir: RunsDir = None,
-    json: Json = False,
-) -> None:
-    """Show what a run's model says of the test part of its data."""
-    from nnrun import experiment
-    from nnrun.cli.console import messages, print_json, results
-
-    _, predictions = experiment.predict(
-        run, on, display=choose_display(json=json, quiet=False), runs_dir=runs_dir, code=code
-    )
-    if output:
-        from nnrun.store.durable import explained
-
-        with explained(output):  # written in place: it may be a pipe or /dev/null
-            output.write_text(predictions.csv(), "utf-8")
-        messages().print(f"{len(predictions.targets):,} predictions in {output}", markup=False)
-    if json:
-        for row in predictions.rows():
-            print_json(row)
-    elif not output:
-        results().print(prediction_table(predictions, first))
-
-
-MOST_COLUMNS = 12
-"""Columns of predictions on the screen; a file gets all of them."""
-
-
-def prediction_table(predictions: Predictions, first: int) -> Any:
-    """The first predictions as a table, of many columns the first ones."""
-    from nnrun.cli.console import printable, table
-    from nnrun.cli.wording import number
-
-    rows = [row for _, row in zip(range(first), predictions.rows(), strict=False)]
-    cells = [
-        [number(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row.values()]
-        for row in rows
-    ]
-    columns = list(rows[0])
-    if len(columns) > MOST_COLUMNS:
-        left_out = f"... {len(columns) - MOST_COLUMNS:,} more"
-        columns = [*columns[:MOST_COLUMNS], left_out]
-        cells = [[*row[:MOST_COLUMNS], "..."] for row in cells]
-    return table(columns, cells)
 
 
 def find_hints(

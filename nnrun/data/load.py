@@ -65,7 +65,7 @@ class Data:
 def load_data(
     section: DataSection,
     *,
-    losses: Losses,
+    losses: Losses = Choice(""),
     seed: int,
     validation_split: float,
     notify: Callable[[str], None],
@@ -155,7 +155,7 @@ def make_reader(choice: Choice, losses: Losses) -> Reader:
     if isinstance(source, TableSource):
         from nnrun.data.table_reader import TableReader
 
-        return TableReader(source, losses)
+        return TableReader.look(source, losses)
     if isinstance(source, ImagesSource):
         from nnrun.data.image_reader import ImageReader
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,6 +50,9 @@ class Reader(Protocol):
 
     def examples(self, part: Any, rows: NDArray[Any] | None) -> Inputs:
         """Rows as inputs."""
+
+    def batches(self, paths: Any, size: int) -> Iterator[Inputs]:
+        """The inputs of new files without targets, ``size`` examples at a time."""
 
     def fingerprint(self) -> str:
         """What identifies all the files."""

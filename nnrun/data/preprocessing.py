@@ -6,6 +6,7 @@ so that training, evaluation and prediction on new files go the same way.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -432,24 +433,20 @@ def raw_arrays(
     """What the layers are given: numbers as float32 of shape (n, k), NaN where missing; texts of shape (n, 1)."""
     import polars as pl
 
-    for name, steps in preprocessing.inputs.items():
-        for index, step in enumerate(steps):
-            if isinstance(step, Numbers):
-                values = frame.select(pl.col(step.columns).cast(pl.Float32)).to_numpy()
-                if np.isinf(values).any():
-                    row, column = np.argwhere(np.isinf(values))[0].tolist()
-                    raise DataError(
-                        f"{place}, row {numbers[row] + 1:,}, column '{shorten(step.columns[column])}': the value is "
-                        "infinite; correct it, or leave it empty"
-                    )
-                yield _raw_name(name, index), np.ascontiguousarray(values)
-            else:
-                texts = frame[step.column].cast(pl.String).fill_null("").to_list()
-                yield _raw_name(name, index), np.asarray(texts, dtype=object)[:, np.newaxis]
-
-
-def _raw_name(name: str, index: int) -> str:
-    return f"{name}:{index}"
+    for index, step in enumerate(itertools.chain(*preprocessing.inputs.values())):
+        raw = f"raw_{index}"
+        if isinstance(step, Numbers):
+            values = frame.select(pl.col(step.columns).cast(pl.Float32)).to_numpy()
+            if np.isinf(values).any():
+                row, column = np.argwhere(np.isinf(values))[0].tolist()
+                raise DataError(
+                    f"{place}, row {numbers[row] + 1:,}, column '{shorten(step.columns[column])}': the value is "
+                    "infinite; correct it, or leave it empty"
+                )
+            yield raw, np.ascontiguousarray(values)
+        else:
+            texts = frame[step.column].cast(pl.String).fill_null("").to_list()
+            yield raw, np.asarray(texts, dtype=object)[:, np.newaxis]
 
 
 def build(preprocessing: Preprocessing) -> Any:
@@ -459,13 +456,14 @@ def build(preprocessing: Preprocessing) -> Any:
     given: dict[str, Any] = {}
     for name, steps in preprocessing.inputs.items():
         parts = []
-        for index, step in enumerate(steps):
+        for step in steps:
             numbers = isinstance(step, Numbers)
             tensor = keras.Input(
                 (len(step.columns) if isinstance(step, Numbers) else 1,),
                 dtype="float32" if numbers else "string",
+                name=f"raw_{len(raw)}",
             )
-            raw[_raw_name(name, index)] = tensor
+            raw[tensor.name] = tensor
             parts.append(_layers(step, tensor))
         joined = keras.ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
         given[name] = keras.ops.cast(joined, preprocessing.dtype(name))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from nnrun.data.columns import choose_columns, polars_types
+from nnrun.data.columns import Columns, choose_columns, polars_types
 from nnrun.data.files import find_files, hash_files
 from nnrun.data.preprocessing import Preprocessing, Transform, fit
-from nnrun.data.tables import read_table, sample_table
-from nnrun.data.targets import Targets, encode_targets, fit_targets, target_types
+from nnrun.data.tables import read_table, sample_table, scan_table
+from nnrun.data.targets import Targets, encode_targets, fit_targets, target_types, target_types_of
 from nnrun.spec.datasets import InputFacts
 from nnrun.spec.file_sources import Paths, TableSource, read_column_kind
 from nnrun.spec.names import shorten
@@ -42,38 +43,75 @@ class TableReader:
 
     Args:
         source: The specification's.
-        losses: The training's; they tell whether whole numbers are classes.
+        types: The columns to read, each with its polars type.
+        targets: What is to be predicted; without classes until the first files are read.
+        columns: What the columns are; None where all is fitted already.
+        preprocessing: What was fitted, if anything.
     """
 
-    def __init__(self, source: TableSource, losses: Losses) -> None:
+    def __init__(
+        self,
+        source: TableSource,
+        types: dict[str, Any],
+        targets: Targets,
+        columns: Columns | None = None,
+        preprocessing: Preprocessing | None = None,
+    ) -> None:
         self.source = source
         self.training_files = source.path
         self.name = file_name(source.path)
-        sample = sample_table(source, source.path)
-        self.columns = choose_columns(source, sample, self.name)
-        kinds = {name: read_column_kind(choice) for name, choice in source.columns.items()}
-        types = target_types(self.columns.targets, sample, kinds, losses)
-        self.types = polars_types(self.columns, sample, types)
-        self.targets = Targets(columns=self.columns.targets)
-        self.notes = [f"{shorten(name)} is left out: {why}" for name, why in self.columns.left_out.items()]
+        self.types = types
+        self.targets = targets
+        self.columns = columns
+        self.preprocessing = preprocessing
+        self.notes: list[str] = []
         self.files: list[Path] = []
-        self.preprocessing: Preprocessing | None = None
         self._transform: Transform | None = None
-        self._is_fitted = False
+
+    @classmethod
+    def look(cls, source: TableSource, losses: Losses) -> TableReader:
+        """Decide by a sample what the columns are; ``losses`` tell whether whole numbers are classes."""
+        name = file_name(source.path)
+        sample = sample_table(source, source.path)
+        columns = choose_columns(source, sample, name)
+        kinds = {name: read_column_kind(choice) for name, choice in source.columns.items()}
+        types = target_types(columns.targets, sample, kinds, losses)
+        reader = cls(source, polars_types(columns, sample, types), Targets(columns=columns.targets), columns)
+        reader.notes = [f"{shorten(name)} is left out: {why}" for name, why in columns.left_out.items()]
+        return reader
+
+    @classmethod
+    def restore(cls, source: TableSource, targets: Targets, preprocessing: Preprocessing) -> TableReader:
+        """Read new files as those that a run was trained on."""
+        types = preprocessing.columns() | target_types_of(targets)
+        return cls(source, types, targets, preprocessing=preprocessing)
+
+    def batches(self, paths: Paths, size: int) -> Iterator[Any]:
+        """The inputs of files without targets, ``size`` rows at a time; a single input without its name.
+
+        Raises:
+            DataError: A column is missing, or a value is not what it should be.
+        """
+        types = self._fitted().columns()
+        first = 0
+        for frame in scan_table(self.source, paths, types, size):
+            yield self._apply(frame, None, file_name(paths), first)
+            first += frame.height
 
     def read(self, paths: Paths) -> TablePart:
         """Read the rows of files; the first ones tell the classes."""
         frame = read_table(self.source, paths, self.types)
         place = file_name(paths)
-        if not self._is_fitted:
+        if self.columns is not None and not self.files:
             self.targets = fit_targets(frame, self.columns.targets, place)
-            self._is_fitted = True
         self.files += find_files(paths)
         y = encode_targets(self.targets, frame, place)
-        return TablePart(frame.select(list(self.columns.features)), y, place)
+        return TablePart(frame.drop(self.targets.columns), y, place)
 
     def fit(self, part: TablePart, rows: NDArray[Any]) -> None:
         """Learn means, medians and vocabularies from rows."""
+        if self.columns is None:
+            raise RuntimeError("what was restored is fitted already")
         self.preprocessing = fit(part.frame, rows, self.columns, self.source.inputs, part.place)
 
     def inputs(self) -> dict[str, InputFacts]:
@@ -82,14 +120,17 @@ class TableReader:
 
     def examples(self, part: TablePart, rows: NDArray[Any] | None) -> Any:
         """Rows as inputs; a single input without its name."""
-        if self._transform is None:
-            self._transform = Transform.of(self._fitted())
-        found = self._transform.apply(part.frame, rows, part.place)
-        return found["input"] if list(found) == ["input"] else found
+        return self._apply(part.frame, rows, part.place, 0)
 
     def fingerprint(self) -> str:
         """A hash over the content of all files."""
         return hash_files(self.files)
+
+    def _apply(self, frame: polars.DataFrame, rows: NDArray[Any] | None, place: str, first: int) -> Any:
+        if self._transform is None:
+            self._transform = Transform.of(self._fitted())
+        found = self._transform.apply(frame, rows, place, first)
+        return found["input"] if list(found) == ["input"] else found
 
     def _fitted(self) -> Preprocessing:
         if self.preprocessing is None:

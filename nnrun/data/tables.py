@@ -57,12 +57,61 @@ def read_table(source: TableSource, paths: Paths, types: Mapping[str, Any]) -> p
 
     frames = [_read_file(source, path, types) for path in find_files(paths)]
     frame = pl.concat(frames) if len(frames) > 1 else frames[0]
+    return frame if isinstance(source, CsvSource) else _without_nan(frame)
+
+
+def scan_table(
+    source: TableSource, paths: Paths, types: Mapping[str, Any], size: int
+) -> Iterator[polars.DataFrame]:
+    """The rows of files, ``size`` at a time and never all at once; those of several files one after the other.
+
+    Raises:
+        DataError: As :func:`read_table`.
+    """
+    for path in find_files(paths):
+        rows = 0
+        for frame in _scan_file(source, path, types, size):
+            rows += frame.height
+            yield frame
+        if not rows:
+            raise DataError(f"{path} has a header and no rows; expected examples")
+
+
+def _scan_file(
+    source: TableSource, path: Path, types: Mapping[str, Any], size: int
+) -> Iterator[polars.DataFrame]:
+    import polars as pl
+
+    if isinstance(source, CsvSource) and not _is_utf8(source):  # polars decodes it as a whole
+        whole = _read_file(source, path, types)
+        yield from whole.iter_slices(size)
+        return
+    if isinstance(source, CsvSource):
+        check_columns(path, _check_header(source, path), types)
+        lazy = pl.scan_csv(path, glob=False, **_csv_options(source, types))
+    else:
+        lazy = pl.scan_parquet(path, glob=False)
+        check_columns(path, lazy.collect_schema().names(), types)
+    casts = [pl.col(name).cast(kind) for name, kind in types.items() if kind is not None]
+    left: polars.DataFrame | None = None
+    try:
+        for frame in lazy.select(list(types)).with_columns(casts).collect_batches(chunk_size=size):
+            left = frame if left is None else pl.concat([left, frame])
+            while left.height >= size:
+                yield _without_nan(left[:size])
+                left = left[size:]
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise _explain(error, source, path, types) from error
+    if left is not None and left.height:
+        yield _without_nan(left)
+
+
+def _without_nan(frame: polars.DataFrame) -> polars.DataFrame:
+    """What is not a number is missing."""
+    import polars as pl
+
     floats = [name for name, kind in frame.schema.items() if kind.is_float()]
-    return (
-        frame.with_columns(pl.col(floats).fill_nan(None))
-        if floats and not isinstance(source, CsvSource)
-        else frame
-    )
+    return frame.with_columns(pl.col(floats).fill_nan(None)) if floats else frame
 
 
 def table_suffix(path: Path) -> str:
@@ -132,18 +181,28 @@ def _read_csv(
 ) -> polars.DataFrame:
     import polars as pl
 
-    known = {name: kind for name, kind in (types or {}).items() if kind is not None}
     return pl.read_csv(
         path,
-        separator=source.separator,
-        encoding="utf8" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding,
-        null_values=source.missing,
-        infer_schema_length=SAMPLE_ROWS,
-        try_parse_dates=True,
+        encoding="utf8" if _is_utf8(source) else source.encoding,
         n_rows=rows,
         columns=columns,
-        schema_overrides=known,
+        glob=False,
+        **_csv_options(source, types),
     )
+
+
+def _csv_options(source: CsvSource, types: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "separator": source.separator,
+        "null_values": source.missing,
+        "infer_schema_length": SAMPLE_ROWS,
+        "try_parse_dates": True,
+        "schema_overrides": {name: kind for name, kind in (types or {}).items() if kind is not None},
+    }
+
+
+def _is_utf8(source: CsvSource) -> bool:
+    return source.encoding.lower().replace("-", "") == "utf8"
 
 
 def _check_header(source: CsvSource, path: Path) -> list[str]:
@@ -178,7 +237,7 @@ def _rows(source: CsvSource, path: Path) -> Iterator[list[str]]:
 
 
 def _open(source: CsvSource, path: Path) -> IO[str]:
-    encoding = "utf-8-sig" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding
+    encoding = "utf-8-sig" if _is_utf8(source) else source.encoding
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     if compressed:

@@ -50,6 +50,13 @@ def target_types(
     }
 
 
+def target_types_of(targets: Targets) -> dict[str, Any]:
+    """The same for targets that are known."""
+    import polars as pl
+
+    return dict.fromkeys(targets.columns, pl.Float32 if targets.classes is None else pl.String)
+
+
 def is_class(
     name: str, columns: list[str], sample: polars.DataFrame, kinds: dict[str, Section], losses: Losses
 ) -> bool:

@@ -112,6 +112,10 @@ class Run:
         """Keep the resolved specification."""
         write_text(self.path / "config.yaml", text)
 
+    def write_preprocessing(self, text: str) -> None:
+        """Keep how the user's files became the model's inputs."""
+        write_text(self.path / "preprocessing.json", text)
+
     def write_code(self, name: str, text: str) -> None:
         """Keep a copy of the Python file that the run was trained with. Nothing ever runs it from here."""
         write_text(self._folder("code") / name, text)

@@ -8,7 +8,7 @@ differently.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_tensorflow
 from nnrun.training.devices import has_windows
 from nnrun.training.feed import Feed, Steps, index_matrix
+from nnrun.training.stream import StreamedFeed
 
 
 def _matrix_spec(tf: Any) -> Any:
@@ -88,6 +89,30 @@ class Engine:
         Returns:
             For each of the model's outputs an array of shape (n, ...).
         """
+        run = self._predictor(feed)
+        parts = []
+        for matrix in index_matrix(np.arange(feed.count, dtype=np.int32), batch_size):
+            parts += [run(span) for span in (feed.spans(matrix) if len(matrix) else ())]
+        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+    def predict_chunks(
+        self, feed: StreamedFeed, batch_size: int, chunks: Iterable[Any]
+    ) -> Iterator[list[NDArray[Any]]]:
+        """The model's outputs for new examples, chunk by chunk.
+
+        Args:
+            feed: Without targets; it holds a chunk at a time.
+            batch_size: Examples in a step.
+            chunks: Their inputs.
+        """
+        run = self._predictor(feed)
+        for x in chunks:
+            order = np.arange(feed.hold(x), dtype=np.int32)
+            parts = [run(matrix) for matrix in index_matrix(order, batch_size) if len(matrix)]
+            yield [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+    def _predictor(self, feed: Feed) -> Callable[[NDArray[np.int32]], list[NDArray[Any]]]:
+        """Compile the prediction on a feed: from an index matrix to the outputs of its examples."""
         tf, model = self._tf, self._model
 
         # Compiled step by step, not as one loop: XLA would fuse the last layer into the collecting of its outputs.
@@ -105,12 +130,11 @@ class Engine:
             kept = [tf.TensorArray(output.dtype, count) for output in model.outputs]
             return [array.stack() for array in self._walk(feed, order, tf.constant(0), count, keep, kept)]
 
-        parts = []
-        for matrix in index_matrix(np.arange(feed.count, dtype=np.int32), batch_size):
-            for span in feed.spans(matrix) if len(matrix) else ():
-                outputs = [output.numpy() for output in run(tf.constant(span))]  # each (steps, batch, ...)
-                parts.append([output.reshape(-1, *output.shape[2:]) for output in outputs])
-        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        def outputs_of(matrix: NDArray[np.int32]) -> list[NDArray[Any]]:
+            outputs = [output.numpy() for output in run(tf.constant(matrix))]  # each (steps, batch, ...)
+            return [output.reshape(-1, *output.shape[2:]) for output in outputs]
+
+        return outputs_of
 
     def _refuse_small_batches(self, size: int) -> None:
         if size < self.replicas:

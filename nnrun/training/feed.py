@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -102,6 +102,8 @@ class Feed:
         if self.divisor is not None:
             tf = load_tensorflow()
             x = tf.nest.map_structure(lambda tensor: tf.cast(tensor, tf.float32) / self.divisor, x)
+        if not self.targets:  # new examples, of which nothing is known
+            return (x,)
         y = [x if form == "inputs" else labels[form] for form in self.targets]
         several = len(y) > 1
         return (x, y if several else y[0], *(([one] * len(y) if several else one) for one in weights))
@@ -117,6 +119,10 @@ class Feed:
     def pick(self, rows: NDArray[Any]) -> tuple[Any, ...]:
         """The examples of the rows (int32 of shape (batch,)), as the model takes them."""
         return self.batch(load_tensorflow().constant(rows))
+
+    def weighted(self, weights: NDArray[np.float32]) -> Feed:
+        """The same examples with what each of them counts, float32 of shape (n,)."""
+        return replace(self, weights=load_tensorflow().constant(weights))
 
     def order(self, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
         """The order of the examples in an epoch; see :func:`example_order`."""

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnrun.data.targets import Targets
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -72,3 +74,43 @@ class Predictions:
 
     def _name(self, index: int) -> str | int:
         return self.class_names[index] if self.class_names else index
+
+
+def answers(outputs: dict[str, NDArray[Any]], targets: Targets) -> dict[str, Any]:
+    """What a model says of new examples, as columns.
+
+    Args:
+        outputs: By the name of the output, each of shape (n, ...).
+        targets: What it learned to predict.
+
+    Returns:
+        For classes ``predicted``, its ``probability`` and one column for each class; for numbers a column for each
+        target. With several outputs their names stand before all that.
+    """
+    columns: dict[str, Any] = {}
+    for name, output in outputs.items():
+        values = output.reshape(len(output), -1)  # (n, values)
+        said = _classes(values, targets.classes) or _numbers(values, targets.columns)
+        columns |= {f"{name}_{key}": value for key, value in said.items()} if len(outputs) > 1 else said
+    return columns
+
+
+def _classes(values: NDArray[Any], classes: list[str] | None) -> dict[str, Any]:
+    if (
+        classes is None
+        or values.shape[1] not in (1, len(classes))
+        or (values.shape[1] == 1 and len(classes) != 2)
+    ):
+        return {}
+    chances = values if values.shape[1] > 1 else np.concatenate([1 - values, values], axis=1)
+    chosen = chances.argmax(axis=1)
+    return {
+        "predicted": [classes[index] for index in chosen],
+        "probability": chances[np.arange(len(chances)), chosen],
+        **{f"P({name})": chances[:, index] for index, name in enumerate(classes)},
+    }
+
+
+def _numbers(values: NDArray[Any], targets: list[str]) -> dict[str, Any]:
+    names = targets if len(targets) == values.shape[1] else [f"output_{i}" for i in range(values.shape[1])]
+    return {name: values[:, index] for index, name in enumerate(names)}

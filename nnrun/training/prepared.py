@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nnrun.data.load import Data, Examples, load_data
+from nnrun.data.examples import Examples, Streamed
+from nnrun.data.load import Data, load_data
 from nnrun.errors import DataError, Problem, SpecError
-from nnrun.keras_backend import load_tensorflow, start_session
-from nnrun.model.build import InputShape, build_model
+from nnrun.keras_backend import start_session
+from nnrun.model.build import build_model
 from nnrun.model.code import run_code
 from nnrun.model.compile import check_output, compile_model
 from nnrun.model.reasons import blame_code, reason_of
-from nnrun.model.summary import check_on_paper, refuse_too_large
+from nnrun.model.summary import check_on_paper, input_shapes, refuse_too_large
 from nnrun.spec.load import Loaded
 from nnrun.spec.names import did_you_mean
 from nnrun.spec.output_rules import takes_sequences
@@ -23,6 +24,7 @@ from nnrun.spec.source import path_text
 from nnrun.training.devices import Devices, choose_jit, prepare_devices
 from nnrun.training.engine import Engine
 from nnrun.training.feed import Feed, class_weights, make_feed, target_forms
+from nnrun.training.stream import make_stream
 
 Part = Literal["train", "validation", "test"]
 
@@ -48,13 +50,13 @@ class Prepared:
             self.feeds[part] = self._make_feed(self.examples(part))
         return self.feeds[part]
 
-    def examples(self, part: Part) -> Examples:
+    def examples(self, part: Part) -> Examples | Streamed:
         """The examples of a part.
 
         Raises:
             DataError: The data has no such part.
         """
-        examples: Examples | None = getattr(self.data, part)
+        examples: Examples | Streamed | None = getattr(self.data, part)
         if examples is None:
             hint = "; set training.validation_split and train again" if part == "validation" else ""
             raise DataError(f"{self.data.name} has no {part} examples{hint}")
@@ -77,12 +79,14 @@ class Prepared:
             path = ("training", "class_weight", name)
             message = f"{self.data.name} has no class '{name}'{near}"
             raise SpecError([Problem(message, path_text(path), self.loaded.place(*path))]) from None
-        return replace(feed, weights=load_tensorflow().constant(counted))
+        return feed.weighted(counted)
 
-    def _make_feed(self, examples: Examples) -> Feed:
+    def _make_feed(self, examples: Examples | Streamed) -> Feed:
         facts, spec = self.data.facts, self.spec
         forms = target_forms(self.model, spec.data.target, spec.training.loss, facts.classes)
-        return make_feed(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
+        if isinstance(examples, Examples):
+            return make_feed(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
+        return make_stream(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
 
 
 def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool = True) -> Prepared:
@@ -105,6 +109,21 @@ def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool =
         validation_split=spec.training.validation_split,
         notify=notify,
     )
+    return assemble(loaded, data, pretrained=pretrained)
+
+
+def assemble(loaded: Loaded, data: Data, *, pretrained: bool = True) -> Prepared:
+    """Build and compile the model for data that is there.
+
+    Args:
+        loaded: The specification.
+        data: Its data, or other examples of the same form.
+        pretrained: Whether ready networks read their file of weights.
+
+    Raises:
+        SpecError: A layer's shape does not fit, or Keras refuses a value.
+    """
+    spec = loaded.spec
     devices, strategy = prepare_devices(spec.runtime)
     if data.reader is not None:  # its shapes were not known before
         refuse_too_large(check_on_paper(loaded, data.facts), spec.training)
@@ -112,7 +131,7 @@ def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool =
         run_code(loaded.code.module)
     start_session(spec.seed)
     with strategy.scope():
-        shapes = input_shapes(data.train, data.facts.divisor)
+        shapes = input_shapes(data.facts)
         model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
         if spec.data.target == "labels" and not takes_sequences(spec.training.loss):
             check_output(model, data.train.y.shape[1:], loaded.model, loaded.place)
@@ -165,17 +184,6 @@ def find_misfit(prepared: Prepared) -> SpecError | None:
             if not metrics:  # with this loss no metric can be tried
                 break
     return SpecError(problems, str(prepared.loaded.path)) if problems else None
-
-
-def input_shapes(examples: Examples, divisor: float | None) -> dict[str, InputShape]:
-    """What the model's inputs receive; one unnamed array is called ``input``."""
-    arrays = examples.x if isinstance(examples.x, dict) else {"input": examples.x}
-    return {
-        name: InputShape(
-            array.shape[1:], "int32" if array.dtype.kind in "iu" and divisor is None else "float32"
-        )
-        for name, array in arrays.items()
-    }
 
 
 def resolved_spec(prepared: Prepared) -> Spec:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nnrun.data.examples import Streamed
 from nnrun.keras_backend import load_tensorflow
+from nnrun.spec.datasets import InputFacts
 from nnrun.training.feed import Feed, Steps, Targets
 
 WINDOW_BYTES = 64 << 20
@@ -61,6 +62,17 @@ class StreamedFeed(Feed):
     source: Any = None
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     sample_weight: NDArray[Any] | None = None
+
+    def weighted(self, weights: NDArray[np.float32]) -> Feed:
+        """The same examples with what each of them counts, float32 of shape (n,)."""
+        tf = load_tensorflow()
+        variable = tf.Variable(weights[:0], shape=tf.TensorShape([None]), trainable=False)
+        return replace(self, weights=variable, sample_weight=weights)
+
+    def hold(self, x: Any) -> int:
+        """Put new examples on the device; the number of them."""
+        self._fill((x, {}, ()))
+        return len(next(iter(x.values())) if isinstance(x, dict) else x)
 
     def order(self, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
         """The order of the examples in an epoch, one that the files can follow."""
@@ -160,28 +172,32 @@ def make_stream(
         targets: The form of the targets of each output.
         classes: The number of classes, for one-hot targets.
     """
-    tf = load_tensorflow()
     arrays: dict[str, NDArray[Any]] = dict.fromkeys(sorted(set(targets) - {"inputs"}), source.y)
     if "one_hot" in arrays:
         arrays["one_hot"] = np.eye(classes or 0, dtype="float32")[source.y]
 
-    def variable(shape: tuple[int, ...], dtype: Any) -> Any:
-        empty = np.zeros((0, *shape), dtype)
-        return tf.Variable(empty, shape=tf.TensorShape([None, *shape]), trainable=False)
-
-    x = {name: variable(one.shape, one.dtype) for name, one in source.inputs.items()}
-    labels = {form: variable(array.shape[1:], array.dtype) for form, array in arrays.items()}
-    weights = None if source.weights is None else variable((), np.float32)
-    scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
-    single = list(source.inputs) == ["input"]
-    return StreamedFeed(
-        x["input"] if single else x,
-        labels,
-        tuple(targets),
-        len(source),
-        scale,
-        weights,
+    labels = {form: _variable(array.shape[1:], array.dtype) for form, array in arrays.items()}
+    return replace(
+        make_empty(source.inputs, divisor=divisor),
+        labels=labels,
+        targets=tuple(targets),
+        count=len(source),
+        weights=None if source.weights is None else _variable((), np.float32),
         source=source,
         arrays=arrays,
         sample_weight=source.weights,
     )
+
+
+def make_empty(inputs: Mapping[str, InputFacts], *, divisor: float | None) -> StreamedFeed:
+    """Make a feed without examples or targets, which holds what it is given; see :meth:`StreamedFeed.hold`."""
+    tf = load_tensorflow()
+    x = {name: _variable(one.shape, one.dtype) for name, one in inputs.items()}
+    scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
+    return StreamedFeed(x["input"] if list(x) == ["input"] else x, {}, (), 0, scale)
+
+
+def _variable(shape: tuple[int, ...], dtype: Any) -> Any:
+    """A variable for any number of examples of a shape."""
+    tf = load_tensorflow()
+    return tf.Variable(np.zeros((0, *shape), dtype), shape=tf.TensorShape([None, *shape]), trainable=False)

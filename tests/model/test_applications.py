@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from quiet import Quiet
 
-from nnrun import experiment
+from nnrun import experiment, inference
 from nnrun.errors import SpecError
 from nnrun.keras_backend import load_keras, start_session
 from nnrun.model.build import InputShape, build_model
@@ -238,6 +238,6 @@ def test_run_is_whole_without_the_file_of_weights(tmp_path: Path) -> None:
 
     np.testing.assert_array_equal(first, network.get_layer("conv1").get_weights()[0])
     assert result is not None
-    assert experiment.evaluate(str(run.path), display=Quiet())[1]["scores"] == result["test"]
+    assert inference.evaluate(str(run.path), display=Quiet())[1]["scores"] == result["test"]
     with pytest.raises(SpecError, match="there is no file"):
         load_spec(path)

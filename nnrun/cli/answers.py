@@ -1,0 +1,219 @@
+"""Commands that use what was trained: ``evaluate`` and ``predict``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nnrun.cli.app import command
+from nnrun.cli.trainings import Code, Examples, Json, RunName, RunsDir, choose_display
+from nnrun.errors import Problem, ResourceError, SpecError
+
+FORMATS = (".csv", ".parquet", ".json", ".jsonl")
+"""What predictions can be written as; JSON is one object a line."""
+
+Row = dict[str, Any]
+
+
+@command(
+    "Nothing was evaluated.", epilog="Example: nnrun evaluate latest, or nnrun evaluate latest --data new.csv"
+)
+def evaluate(
+    run: RunName,
+    on: Examples = "test",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="New files with their targets, instead of the run's own data.", show_default=False),
+    ] = None,
+    code: Code = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+) -> None:
+    """Score a run's model on the test part of its data, or on new data."""
+    from nnrun import inference
+    from nnrun.cli.console import print_json, printable, results, table
+    from nnrun.cli.wording import number
+
+    opened, report = inference.evaluate(
+        run,
+        on,
+        display=choose_display(json=json, quiet=False),
+        runs_dir=runs_dir,
+        code=code,
+        files=[str(Path(one).absolute()) for one in data] if data else None,
+    )
+    if json:
+        print_json({"run": opened.id, **report})
+        return
+    model, kind = report["model"], "" if data else f"{on} "
+    results().print(
+        f"{opened.id} on {report['examples']:,} {kind}examples of {printable(report['data'])} "
+        f"({model['weights']} weights, epoch {model['epoch']})",
+        markup=False,
+    )
+    results().print(
+        table(("score", "value"), [(printable(k), number(v)) for k, v in report["scores"].items()])
+    )
+
+
+@command(
+    "Nothing was predicted.",
+    epilog="Example: nnrun predict latest new.csv --output predictions.csv; a - reads the file from standard input",
+)
+def predict(
+    run: RunName,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="New files like those that the run was trained on; none: the run's own examples.",
+            metavar="[FILE|FOLDER|-]...",
+            show_default=False,
+        ),
+    ] = None,
+    on: Examples = "test",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write all of them to this file: .csv, .parquet, .json.",
+            show_default=False,
+        ),
+    ] = None,
+    first: Annotated[int, typer.Option(help="How many to show.", min=1)] = 10,
+    code: Code = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+) -> None:
+    """Show what a run's model says of new files, or of the test part of its own data."""
+    if output and output.suffix.lower() not in FORMATS and not _is_special(output):
+        raise SpecError([Problem(f"--output {output}: expected a name that ends in {', '.join(FORMATS)}")])
+    display = choose_display(json=json, quiet=False)
+    if files:
+        with tempfile.TemporaryDirectory(prefix="nnrun-stdin-") as folder:
+            chunks = _predict_files(run, _with_input(files, Path(folder)), display, runs_dir, code)
+            _show(chunks, output, first, json=json)
+        return
+    from nnrun import inference
+
+    _, predictions = inference.predict(run, on, display=display, runs_dir=runs_dir, code=code)
+    _show(iter([list(predictions.rows())]), output, first, json=json)
+
+
+def _with_input(files: list[str], folder: Path) -> list[str]:
+    """The files by their whole paths; standard input as a file of its own."""
+    found = []
+    for name in files:
+        if name == "-":
+            path = folder / "standard input"
+            path.write_bytes(sys.stdin.buffer.read())
+            found.append(str(path))
+        else:
+            found.append(str(Path(name).absolute()))
+    return found
+
+
+def _predict_files(
+    run: str, files: list[str], display: Any, runs_dir: Path | None, code: Path | None
+) -> Iterator[list[Row]]:
+    from nnrun import inference
+
+    _, chunks = inference.predict_files(run, files, display=display, runs_dir=runs_dir, code=code)
+    for columns in chunks:
+        values = [column if isinstance(column, list) else column.tolist() for column in columns.values()]
+        yield [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _show(chunks: Iterator[list[Row]], output: Path | None, first: int, *, json: bool) -> None:
+    """Write the predictions to a file, print them as JSON, or show the first ones."""
+    from nnrun.cli.console import messages, print_json, results
+
+    if output:
+        count = write_rows(output, chunks)
+        messages().print(f"{count:,} predictions in {output}", markup=False)
+        return
+    shown: list[Row] = []
+    for rows in chunks:
+        if json:
+            for row in rows:
+                print_json(row)
+        shown += rows[: first - len(shown)]
+        if not json and len(shown) >= first:
+            break
+    if not json:
+        results().print(prediction_table(shown))
+
+
+def write_rows(path: Path, chunks: Iterable[list[Row]]) -> int:
+    """Write rows to a CSV, Parquet or JSON file, chunk by chunk; how many they were.
+
+    A file appears under its name only when it is whole; what is no ordinary file is written in place.
+
+    Raises:
+        ResourceError: It cannot be written.
+    """
+    import polars as pl
+
+    from nnrun.store.durable import explained
+
+    count = 0
+    pieces: list[Any] = []
+    target = path if _is_special(path) else path.with_name(f".nnrun-{path.name}")
+    with explained(path):
+        try:
+            with target.open("wb") as file:
+                for rows in chunks:
+                    frame = pl.DataFrame([_plain(row) for row in rows], infer_schema_length=None)
+                    if path.suffix.lower() == ".parquet":
+                        pieces.append(frame)
+                    elif path.suffix.lower() in (".json", ".jsonl"):
+                        frame.write_ndjson(file)
+                    else:
+                        frame.write_csv(file, include_header=count == 0)
+                    count += frame.height
+                if pieces:
+                    pl.concat(pieces).write_parquet(file)
+            if target != path:
+                target.replace(path)
+        except pl.exceptions.PolarsError as error:
+            raise ResourceError(f"{path} cannot be written: {error}") from error
+        finally:
+            if target != path:
+                target.unlink(missing_ok=True)
+    return count
+
+
+def _plain(row: Row) -> Row:
+    """Lists as text: a cell of a table holds one value."""
+    return {key: str(value) if isinstance(value, list) else value for key, value in row.items()}
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is that of a pipe or a device."""
+    return path.exists() and not path.is_file()
+
+
+MOST_COLUMNS = 12
+"""Columns of predictions on the screen; a file gets all of them."""
+
+
+def prediction_table(rows: list[Row]) -> Any:
+    """Predictions as a table, of many columns the first ones."""
+    from nnrun.cli.console import printable, table
+    from nnrun.cli.wording import number
+
+    cells = [
+        [number(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row.values()]
+        for row in rows
+    ]
+    columns = [printable(name) for name in rows[0]]
+    if len(columns) > MOST_COLUMNS:
+        left_out = f"... {len(columns) - MOST_COLUMNS:,} more"
+        columns = [*columns[:MOST_COLUMNS], left_out]
+        cells = [[*row[:MOST_COLUMNS], "..."] for row in cells]
+    return table(columns, cells)
