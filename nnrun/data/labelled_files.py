@@ -161,15 +161,19 @@ def _visible(folder: Path) -> list[str]:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
 
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
 def _walk(folder: Path) -> list[str]:
-    """All files below a folder by their names; a folder to which several links lead counts once."""
-    found, waiting, seen = [], [folder], set()
+    """All files below a folder by their names; a link back to a folder above them, or seen already, is left out."""
+    found, waiting, seen = [], [folder], {_identity(folder.parent)}
     while waiting:
         current = waiting.pop()
-        status = current.stat()
-        if (status.st_dev, status.st_ino) in seen:
+        if _identity(current) in seen:
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(_identity(current))
         for name in _visible(current):
             path = current / name
             if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises on a link to itself)

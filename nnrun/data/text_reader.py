@@ -171,7 +171,7 @@ def _read_text(path: Path) -> str:
             raise DataError(
                 f"{path} has {size:,} bytes; expected one text in a file, of at most {MOST_BYTES:,} bytes"
             )
-        return path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: byte {error.start + 1:,} of the file, 0x{error.object[error.start]:02x}, is not UTF-8; save the "
