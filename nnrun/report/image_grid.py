@@ -82,7 +82,7 @@ def _draw_image(axes: Axes, image: NDArray[Any]) -> None:
     if np.asarray(image).dtype.kind != "f":
         pixels = pixels / 255
     if pixels.min() < 0 or pixels.max() > 1:
-        pixels = (pixels - pixels.min()) / np.ptp(pixels)
+        pixels = (pixels - pixels.min()) / (np.ptp(pixels) or 1)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")

@@ -139,8 +139,20 @@ def picture_bytes(figure: Figure, kind: str = "png") -> bytes:
     metadata: dict[str, Any] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
     with styled(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*missing from font", category=UserWarning)
+        _arrange(figure)
         figure.savefig(written, format=kind, dpi=dpi, metadata=metadata)
     return written.getvalue()
+
+
+def _arrange(figure: Figure) -> None:
+    """Give all axes their places, without the last digits, in which matplotlib's solver differs by chance."""
+    if figure.get_layout_engine() is None:
+        return
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, low, width, height = axes.get_position(original=True).bounds
+        axes.set_position((round(left, 9), round(low, 9), round(width, 9), round(height, 9)))
 
 
 def save(figure: Figure, path: Path) -> None:
