@@ -170,13 +170,15 @@ def resume(
 
 def keep_choices(before: Loaded, now: Loaded) -> Loaded:
     """A specification in which what was chosen for ``auto`` stays chosen: another choice gives other numbers."""
-    runtime = now.spec.runtime
+    runtime, data = now.spec.runtime, now.spec.data
+    if data.cache == "auto":
+        data = data.model_copy(update={"cache": before.spec.data.cache})
     chosen = {
         name: getattr(before.spec.runtime, name)
         for name in type(runtime).model_fields
         if getattr(runtime, name) == "auto"
     }
-    spec = now.spec.model_copy(update={"runtime": runtime.model_copy(update=chosen)})
+    spec = now.spec.model_copy(update={"runtime": runtime.model_copy(update=chosen), "data": data})
     return replace(now, spec=spec)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from nnrun.data.array_targets import encode_array, fit_array_targets
 from nnrun.data.arrays import Form, copy_rows, map_file, read_member
 from nnrun.data.files import find_files, hash_files
 from nnrun.data.own import Inputs
+from nnrun.data.streaming import StreamedItems
 from nnrun.data.targets import Targets
 from nnrun.errors import DataError
 from nnrun.spec.datasets import InputFacts
@@ -126,6 +128,21 @@ class ArrayReader:
         count = len(next(iter(x.values())))
         for first in range(0, count, size):
             yield self._convert(x, np.arange(first, min(first + size, count)), place)
+
+    def memory(self, part: ArrayPart) -> int:
+        """The bytes that the inputs of a part take in memory."""
+        return sum(
+            len(part.y) * math.prod(one.shape) * np.dtype(one.dtype).itemsize
+            for one in self.inputs().values()
+        )
+
+    def decide(self, cache: str) -> str:
+        """Shows when the first files are read."""
+        return cache
+
+    def stream(self, part: ArrayPart, rows: NDArray[Any]) -> StreamedItems:
+        """Rows as inputs that stay in their files."""
+        return StreamedItems(self, part, rows, part.y[rows])
 
     def fingerprint(self) -> str:
         """A hash over the content of all files and the names of the arrays that are used."""

@@ -39,19 +39,22 @@ class Examples:
 
 
 class Streamed(Protocol):
-    """Examples that stay in their files; their targets are in memory.
+    """Examples that stay in their files; their targets are in memory."""
 
-    Args:
-        y: As those of :class:`Examples`.
-        weights: What each example counts, float32 of shape (n,); None where all count the same.
-        inputs: The inputs by name; a single one called ``input`` comes without its name.
-    """
+    @property
+    def y(self) -> NDArray[Any]:
+        """As those of :class:`Examples`."""
 
-    y: NDArray[Any]
-    weights: NDArray[Any] | None
-    inputs: Mapping[str, InputFacts]
+    @property
+    def weights(self) -> NDArray[Any] | None:
+        """What each example counts, float32 of shape (n,); None where all count the same."""
 
-    def __len__(self) -> int: ...
+    @property
+    def inputs(self) -> Mapping[str, InputFacts]:
+        """The inputs by name; a single one called ``input`` comes without its name."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
 
     def order(self, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
         """The order of the examples in an epoch, a function of seed and epoch alone: one that the files can follow."""

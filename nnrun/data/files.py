@@ -12,7 +12,11 @@ from nnrun.errors import DataError
 from nnrun.spec.file_sources import Paths
 from nnrun.spec.files import is_pattern
 
-MOST_FILES = 10_000_000
+MOST_HASHED_BYTES = 2 << 30
+"""What is larger would take longer to read than a user waits."""
+
+END_BYTES = 1 << 20
+"""Of each end of a large file; a Parquet file tells at its end what is in it."""
 
 
 def find_files(paths: Paths, *, folders: bool = False) -> list[Path]:
@@ -69,4 +73,24 @@ def hash_listing(files: Iterable[tuple[str, int]]) -> str:
     digest = hashlib.sha256()
     for name, size in files:
         digest.update(f"{name}\0{size}\n".encode("utf-8", "surrogateescape"))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def identify_files(files: Iterable[Path]) -> str:
+    """What identifies files: their content; of more than ``MOST_HASHED_BYTES`` their sizes and both ends of each.
+
+    Returns:
+        ``sha256:`` and 64 hexadecimal digits.
+    """
+    found = list(files)
+    if sum(path.stat().st_size for path in found) <= MOST_HASHED_BYTES:
+        return hash_files(found)
+    digest = hashlib.sha256()
+    for path in found:
+        size = path.stat().st_size
+        digest.update(f"{size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(END_BYTES))
+            file.seek(max(0, size - END_BYTES))
+            digest.update(file.read())
     return f"sha256:{digest.hexdigest()}"

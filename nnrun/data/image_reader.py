@@ -23,6 +23,7 @@ from nnrun.data.labelled_files import (
     refuse_new_classes,
     table_source,
 )
+from nnrun.data.streaming import StreamedItems
 from nnrun.data.table_reader import file_name
 from nnrun.data.tables import check_columns, read_table, sample_table
 from nnrun.data.targets import Targets, encode_targets, fit_targets, target_types, target_types_of
@@ -108,6 +109,14 @@ class ImageReader:
     def memory(self, part: ImagePart) -> int:
         """The bytes that the pictures take when they are decoded."""
         return self.settings.bytes(len(part.files))
+
+    def decide(self, cache: str) -> str:
+        """Shows when the first files are read."""
+        return cache
+
+    def stream(self, part: ImagePart, rows: NDArray[Any]) -> StreamedItems:
+        """Rows as inputs that stay in their files."""
+        return StreamedItems(self, part, rows, part.y[rows])
 
     def fingerprint(self) -> str:
         """A hash over all pictures and their targets; of very many over their names and sizes."""

@@ -17,7 +17,17 @@ from nnrun.data.preprocessing import Preprocessing
 from nnrun.data.targets import Targets
 from nnrun.errors import RunError
 from nnrun.spec.datasets import DatasetFacts, InputFacts
-from nnrun.spec.file_sources import FILE_SOURCES, FileSource, Paths, TableSource, check_file_source
+from nnrun.spec.file_sources import (
+    FILE_SOURCES,
+    ImagesSource,
+    NpySource,
+    NpzSource,
+    Paths,
+    TableSource,
+    TextSource,
+    check_file_source,
+    read_file_source,
+)
 from nnrun.spec.schema import Choice, Section
 from nnrun.store.reading import read_own
 
@@ -102,12 +112,26 @@ def input_facts(kept: Kept) -> dict[str, InputFacts]:
 
 def restore_reader(kept: Kept) -> Reader:
     """A reader that makes new files into inputs as those of the run were."""
-    source: FileSource = FILE_SOURCES[kept.source].model_validate(kept.arguments)
-    if isinstance(source, TableSource) and kept.preprocessing is not None:
+    source = read_file_source(kept.choice)
+    if isinstance(source, ImagesSource):
+        from nnrun.data.image_reader import ImageReader
+
+        return ImageReader.restore(source, kept.targets)
+    if isinstance(source, NpzSource | NpySource):
+        from nnrun.data.array_reader import ArrayReader
+
+        return ArrayReader.restore(source, kept.targets, input_facts(kept))
+    if kept.preprocessing is None:
+        raise RunError(f"{FILE} is damaged: it does not say how a table becomes numbers")
+    if isinstance(source, TextSource):
+        from nnrun.data.text_reader import restore_texts
+
+        return restore_texts(source, kept.targets, kept.preprocessing)
+    if isinstance(source, TableSource):
         from nnrun.data.table_reader import TableReader
 
         return TableReader.restore(source, kept.targets, kept.preprocessing)
-    raise RunError(f"a run that was trained on {kept.source} takes no new files yet")
+    raise RunError(f"{FILE} is damaged: nnrun reads no {kept.source}")
 
 
 def data_of_files(kept: Kept, files: Paths) -> Data:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.data.builtin import find_dataset
-from nnrun.data.examples import Examples
+from nnrun.data.examples import Examples, Streamed
 from nnrun.data.fingerprint import fingerprint
 from nnrun.data.own import Reader, load_own, look
 from nnrun.data.split import split_indices
@@ -30,6 +30,8 @@ from nnrun.spec.schema import Choice, DataSection, Losses
 
 __all__ = ["Data", "Examples", "load_data"]
 
+OF_NUMBERS = Choice("mean_squared_error")
+
 
 @dataclass(frozen=True)
 class Data:
@@ -47,25 +49,27 @@ class Data:
         warning: What nobody must miss, such as a fallback.
         reader: What read the user's own files; None for the built-in sources.
         notes: What is good to know, such as columns that are left out.
+        cache: Where the examples are kept: ``memory``, ``disk`` or ``none``.
     """
 
     name: str
     facts: DatasetFacts
-    train: Examples
-    validation: Examples | None
-    test: Examples | None
+    train: Examples | Streamed
+    validation: Examples | Streamed | None
+    test: Examples | Streamed | None
     class_names: tuple[str, ...] | None
     fingerprint: str
     split: dict[str, NDArray[Any]]
     warning: str | None
     reader: Reader | None = None
     notes: tuple[str, ...] = ()
+    cache: str = "memory"
 
 
 def load_data(
     section: DataSection,
     *,
-    losses: Losses = Choice(""),
+    losses: Losses = OF_NUMBERS,
     seed: int,
     validation_split: float,
     notify: Callable[[str], None],
@@ -114,12 +118,19 @@ def _load_files(
     """The user's own files."""
     source = read_file_source(section.source)
     reader = make_reader(section.source, losses)
-    own = load_own(reader, source, seed=seed, validation_split=validation_split, notify=notify)
+    own = load_own(
+        reader,
+        source,
+        cache=section.cache,
+        seed=seed,
+        validation_split=validation_split,
+        notify=notify,
+    )
     train = own.train
     if section.sample_weight is not None:
         rows = own.split["train"]
         weights = load_weights(Path(section.sample_weight), sum(map(len, own.split.values())))
-        train = replace(train, weights=weights[rows])
+        train = replace(train, weights=weights[rows])  # type: ignore[type-var]  # dataclasses, all of them
     classes = reader.targets.classes
     return Data(
         name=reader.name,
@@ -133,6 +144,7 @@ def _load_files(
         warning=None,
         reader=reader,
         notes=tuple(own.notes),
+        cache=own.cache,
     )
 
 

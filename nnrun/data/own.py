@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.data.examples import Examples
+from nnrun.data.examples import Examples, Streamed
 from nnrun.data.split import split_indices
+from nnrun.data.streaming import choose_cache
 from nnrun.data.targets import Targets, refuse_lonely_classes
 from nnrun.errors import DataError
 from nnrun.spec.datasets import DatasetFacts, InputFacts
@@ -54,6 +55,15 @@ class Reader(Protocol):
     def batches(self, paths: Any, size: int) -> Iterator[Inputs]:
         """The inputs of new files without targets, ``size`` examples at a time."""
 
+    def decide(self, cache: str) -> str:
+        """Where the examples will be kept, where that must be known before they are read; else ``auto``."""
+
+    def memory(self, part: Any) -> int:
+        """The bytes that the inputs of a part take in memory."""
+
+    def stream(self, part: Any, rows: NDArray[Any]) -> Streamed:
+        """Rows as inputs that stay in their files."""
+
     def fingerprint(self) -> str:
         """What identifies all the files."""
 
@@ -69,26 +79,35 @@ class Own:
         validation: What tells the best epoch, if any.
         test: What nothing is learned from, if any.
         split: ``train``, ``validation`` and ``test``: ascending rows (int64) of the training files.
+        cache: Where the examples are kept: ``memory``, ``disk`` or ``none``.
         notes: What is good to know, such as columns that are left out.
     """
 
     reader: Reader
     facts: DatasetFacts
-    train: Examples
-    validation: Examples | None
-    test: Examples | None
+    train: Examples | Streamed
+    validation: Examples | Streamed | None
+    test: Examples | Streamed | None
     split: dict[str, NDArray[Any]]
+    cache: str
     notes: list[str] = field(default_factory=list)
 
 
 def load_own(
-    reader: Reader, source: FileSource, *, seed: int, validation_split: float, notify: Callable[[str], None]
+    reader: Reader,
+    source: FileSource,
+    *,
+    cache: str,
+    seed: int,
+    validation_split: float,
+    notify: Callable[[str], None],
 ) -> Own:
     """Read the files of a source and divide them.
 
     Args:
         reader: For this kind of files.
         source: Which files, and how much to hold out.
+        cache: Where to keep the examples; ``auto`` by their size.
         seed: Of the division.
         validation_split: The part of the training examples to hold out, in [0, 1).
         notify: Is told what takes long.
@@ -96,23 +115,35 @@ def load_own(
     Raises:
         DataError: A file is not what it should be, or a part would be empty.
     """
+    cache = reader.decide(cache)
     whole, own, split = _open(reader, source, seed, validation_split)
-    everything = len(split["train"]) == len(whole.y)
-    train = Examples(reader.examples(whole, None if everything else split["train"]), whole.y[split["train"]])
+    if cache == "auto":
+        cache = choose_cache(reader.memory(whole), in_place=True)
+    if cache != "memory":
+        notify("the examples are read from their files as they are needed")
+    train = _take(reader, whole, split["train"], cache)
     held = {
-        name: Examples(reader.examples(whole, rows), whole.y[rows]) if len(rows) else None
+        name: _take(reader, whole, rows, cache) if len(rows) else None
         for name, rows in split.items()
         if name != "train"
     }
-    held |= {name: Examples(reader.examples(part, None), part.y) for name, part in own.items()}
-    facts = _facts(
-        reader, {name: len(part) if part else 0 for name, part in held.items()} | {"train": len(train)}
-    )
-    return Own(reader, facts, train, held["validation"], held["test"], split, list(reader.notes))
+    held |= {name: _take(reader, part, np.arange(len(part.y)), cache) for name, part in own.items()}
+    counts = {name: len(part) if part else 0 for name, part in held.items()} | {"train": len(train)}
+    facts = _facts(reader, counts)
+    return Own(reader, facts, train, held["validation"], held["test"], split, cache, list(reader.notes))
+
+
+def _take(reader: Reader, part: Any, rows: NDArray[Any], cache: str) -> Examples | Streamed:
+    """Rows of a part as examples."""
+    if cache != "memory":
+        return reader.stream(part, rows)
+    whole = len(rows) == len(part.y)
+    return Examples(reader.examples(part, None if whole else rows), part.y[rows])
 
 
 def look(reader: Reader, source: FileSource, *, seed: int, validation_split: float) -> DatasetFacts:
     """What is known of the examples, without making them into inputs."""
+    reader.decide("auto")
     _, own, split = _open(reader, source, seed, validation_split)
     counts = {name: len(rows) for name, rows in split.items()} | {
         name: len(part.y) for name, part in own.items()

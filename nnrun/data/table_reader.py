@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from nnrun.data.blocks import as_parquet, read_block, sample_blocks, table_bytes
 from nnrun.data.columns import Columns, choose_columns, polars_types
-from nnrun.data.files import find_files, hash_files
+from nnrun.data.files import find_files, identify_files
 from nnrun.data.preprocessing import Preprocessing, Transform, fit
+from nnrun.data.streaming import BLOCK_ROWS, StreamedBlocks, choose_cache
 from nnrun.data.tables import read_table, sample_table, scan_table
 from nnrun.data.targets import Targets, encode_targets, fit_targets, target_types, target_types_of
 from nnrun.spec.datasets import InputFacts
-from nnrun.spec.file_sources import Paths, TableSource, read_column_kind
+from nnrun.spec.file_sources import CsvSource, ParquetSource, Paths, TableSource, read_column_kind
 from nnrun.spec.names import shorten
 from nnrun.spec.schema import Losses
 
@@ -34,6 +36,21 @@ class TablePart:
     """
 
     frame: polars.DataFrame
+    y: NDArray[Any]
+    place: str
+
+
+@dataclass(frozen=True)
+class BlockPart:
+    """Rows that stay in their files.
+
+    Args:
+        files: Parquet files.
+        y: The targets.
+        place: The files' name.
+    """
+
+    files: list[Path]
     y: NDArray[Any]
     place: str
 
@@ -66,6 +83,7 @@ class TableReader:
         self.preprocessing = preprocessing
         self.notes: list[str] = []
         self.files: list[Path] = []
+        self.cache = "memory"
         self._transform: Transform | None = None
 
     @classmethod
@@ -98,8 +116,18 @@ class TableReader:
             yield self._apply(frame, None, file_name(paths), first)
             first += frame.height
 
-    def read(self, paths: Paths) -> TablePart:
+    def decide(self, cache: str) -> str:
+        """Where the rows will be kept: what does not fit in memory is read in blocks, CSV from a copy."""
+        is_csv = isinstance(self.source, CsvSource)
+        if cache == "auto":
+            cache = choose_cache(table_bytes(self.source, self.types), in_place=not is_csv)
+        self.cache = "disk" if is_csv and cache == "none" else cache
+        return self.cache
+
+    def read(self, paths: Paths) -> TablePart | BlockPart:
         """Read the rows of files; the first ones tell the classes."""
+        if self.cache != "memory":
+            return self._read_blocks(paths)
         frame = read_table(self.source, paths, self.types)
         place = file_name(paths)
         if self.columns is not None and not self.files:
@@ -108,11 +136,42 @@ class TableReader:
         y = encode_targets(self.targets, frame, place)
         return TablePart(frame.drop(self.targets.columns), y, place)
 
-    def fit(self, part: TablePart, rows: NDArray[Any]) -> None:
-        """Learn means, medians and vocabularies from rows."""
+    def _read_blocks(self, paths: Paths) -> BlockPart:
+        """The targets of all rows, and where the rows are."""
+        files = as_parquet(self.source, paths, self.types)
+        targets = {name: self.types[name] for name in self.targets.columns}
+        frame = read_table(ParquetSource(path="?", target="?"), [str(file) for file in files], targets)
+        place = file_name(paths)
+        if self.columns is not None and not self.files:
+            self.targets = fit_targets(frame, self.targets.columns, place)
+        self.files += find_files(paths)
+        return BlockPart(files, encode_targets(self.targets, frame, place), place)
+
+    def memory(self, part: TablePart | BlockPart) -> int:
+        """The bytes that the inputs of all rows take."""
+        return len(part.y) * sum(4 * one.shape[0] for one in self.inputs().values())
+
+    def stream(self, part: BlockPart, rows: NDArray[Any]) -> StreamedBlocks:
+        """Rows as inputs that stay in their files."""
+        return StreamedBlocks(self, part, rows, part.y[rows])
+
+    def block(self, part: BlockPart, index: int) -> dict[str, NDArray[Any]]:
+        """The inputs of all rows of a block, by name."""
+        frame = read_block(part.files, self._fitted().columns(), index)
+        if self._transform is None:
+            self._transform = Transform.of(self._fitted())
+        return self._transform.apply(frame, None, part.place, index * BLOCK_ROWS)
+
+    def fit(self, part: TablePart | BlockPart, rows: NDArray[Any]) -> None:
+        """Learn means, medians and vocabularies from rows; where they are too many, from blocks spread over all."""
         if self.columns is None:
             raise RuntimeError("what was restored is fitted already")
-        self.preprocessing = fit(part.frame, rows, self.columns, self.source.inputs, part.place)
+        if isinstance(part, BlockPart):
+            types = {name: self.types[name] for name in self.columns.features}
+            frame, rows = sample_blocks(part.files, types, rows)
+        else:
+            frame = part.frame
+        self.preprocessing = fit(frame, rows, self.columns, self.source.inputs, part.place)
 
     def inputs(self) -> dict[str, InputFacts]:
         """The shapes of the inputs."""
@@ -123,8 +182,8 @@ class TableReader:
         return self._apply(part.frame, rows, part.place, 0)
 
     def fingerprint(self) -> str:
-        """A hash over the content of all files."""
-        return hash_files(self.files)
+        """A hash over the content of all files; of very large ones over their sizes and ends."""
+        return identify_files(self.files)
 
     def _apply(self, frame: polars.DataFrame, rows: NDArray[Any] | None, place: str, first: int) -> Any:
         if self._transform is None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from nnrun.data.files import find_files
 from nnrun.errors import DataError
-from nnrun.spec.file_sources import CsvSource, Paths, TableSource
+from nnrun.spec.file_sources import CsvSource, ParquetSource, Paths, TableSource
 from nnrun.spec.names import did_you_mean, listed, shorten
 
 if TYPE_CHECKING:
@@ -75,6 +76,48 @@ def scan_table(
             yield frame
         if not rows:
             raise DataError(f"{path} has a header and no rows; expected examples")
+
+
+def read_tables_lazily(files: list[Path], types: Mapping[str, Any]) -> polars.LazyFrame:
+    """The columns of Parquet files, one after the other, before any of them is read."""
+    import polars as pl
+
+    lazy = pl.scan_parquet(files, glob=False).select(list(types))
+    return lazy.with_columns(
+        (pl.col(name).cast(kind).fill_nan(None) if kind.is_float() else pl.col(name).cast(kind))
+        for name, kind in types.items()
+        if kind is not None
+    )
+
+
+def csv_to_parquet(
+    source: CsvSource, path: Path, types: Mapping[str, Any], copy: Path, group_rows: int
+) -> None:
+    """Write the columns of a CSV file to a Parquet file, a few rows at a time.
+
+    Raises:
+        DataError: The file is not what it should be.
+    """
+    import polars as pl
+
+    check_columns(path, _check_header(source, path), types)
+    temporary = copy.with_name(f".{copy.name}-{os.getpid()}")
+    try:
+        if _is_utf8(source):
+            lazy = pl.scan_csv(path, glob=False, **_csv_options(source, types)).select(list(types))
+            lazy.sink_parquet(temporary, row_group_size=group_rows, compression="lz4")
+        else:
+            _read_file(source, path, types).write_parquet(temporary, row_group_size=group_rows)
+        temporary.replace(copy)
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise _explain(error, source, path, types) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def explain_table_error(error: Exception, path: Path) -> DataError:
+    """What is wrong with a Parquet file that polars could not read."""
+    return _explain(error, ParquetSource(path=str(path), target="?"), path)
 
 
 def _scan_file(

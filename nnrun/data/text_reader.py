@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from nnrun.data.columns import Columns
+from nnrun.data.examples import Streamed
 from nnrun.data.files import find_files, hash_files
 from nnrun.data.labelled_files import (
     fit_classes,
@@ -140,6 +141,18 @@ class TextReader:
         for first in range(0, len(files), size):
             frame = read_texts(files[first : first + size])
             yield self.examples(TablePart(frame, np.zeros(frame.height), file_name(paths)), None)
+
+    def decide(self, cache: str) -> str:
+        """Texts are short: they are kept in memory."""
+        return "memory"
+
+    def memory(self, part: TablePart) -> int:
+        """The bytes that the inputs of all texts take."""
+        return 4 * len(part.y) * self.inputs()["input"].shape[0]
+
+    def stream(self, part: TablePart, rows: NDArray[Any]) -> Streamed:
+        """Texts in files of their own are not streamed."""
+        raise NotImplementedError
 
     def fingerprint(self) -> str:
         """A hash over all texts and their classes."""

@@ -132,6 +132,11 @@ class DataSection(Section):
         description="What the model learns to give: the labels, or its inputs (an autoencoder); "
         "for several outputs one for each by its name.",
     )
+    cache: Literal["auto", "memory", "disk", "none"] = Field(
+        default="auto",
+        description="Where the examples of files are kept: memory; none: read from the files as they are needed; "
+        "disk: the same, from a copy of a CSV file that is quick to read; auto: by their size.",
+    )
     sample_weight: str | None = Field(
         default=None,
         description="A NumPy file (.npy) with a weight for each training example, beside the specification.",

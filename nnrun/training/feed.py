@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.data.load import Examples
+from nnrun.data.examples import Examples
+from nnrun.data.order import example_order
 from nnrun.keras_backend import load_tensorflow
 from nnrun.spec.names import fold
 from nnrun.spec.schema import Choice, Losses
@@ -211,21 +212,3 @@ def index_matrix(
         full -= 1
     rest = order[full * batch_size :]
     return order[: full * batch_size].reshape(full, batch_size), rest.reshape(min(1, len(rest)), len(rest))
-
-
-def example_order(count: int, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
-    """The order of the examples in an epoch: a function of seed and epoch alone.
-
-    Args:
-        count: Number of examples.
-        seed: The specification's seed.
-        epoch: Counted from 0.
-        shuffle: False keeps the data's own order.
-
-    Returns:
-        int32 of shape (count,).
-    """
-    if not shuffle:
-        return np.arange(count, dtype=np.int32)
-    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    return generator.permutation(count).astype(np.int32)

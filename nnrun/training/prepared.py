@@ -191,4 +191,5 @@ def resolved_spec(prepared: Prepared) -> Spec:
     runtime = prepared.spec.runtime.model_copy(
         update={"jit_compile": bool(prepared.model.jit_compile), "device": prepared.devices.device}
     )
-    return prepared.spec.model_copy(update={"runtime": runtime})
+    data = prepared.spec.data.model_copy(update={"cache": prepared.data.cache})
+    return prepared.spec.model_copy(update={"runtime": runtime, "data": data})
