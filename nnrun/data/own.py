@@ -129,7 +129,7 @@ def load_own(
     }
     held |= {name: _take(reader, part, np.arange(len(part.y)), cache) for name, part in own.items()}
     counts = {name: len(part) if part else 0 for name, part in held.items()} | {"train": len(train)}
-    facts = _facts(reader, counts)
+    facts = _facts(reader, counts, has_files="validation" in own)
     return Own(reader, facts, train, held["validation"], held["test"], split, cache, list(reader.notes))
 
 
@@ -148,7 +148,7 @@ def look(reader: Reader, source: FileSource, *, seed: int, validation_split: flo
     counts = {name: len(rows) for name, rows in split.items()} | {
         name: len(part.y) for name, part in own.items()
     }
-    return _facts(reader, counts)
+    return _facts(reader, counts, has_files="validation" in own)
 
 
 def _open(
@@ -167,11 +167,11 @@ def _open(
     return whole, own, split
 
 
-def _facts(reader: Reader, counts: Mapping[str, int]) -> DatasetFacts:
+def _facts(reader: Reader, counts: Mapping[str, int], *, has_files: bool) -> DatasetFacts:
     inputs = reader.inputs()
     first = next(iter(inputs.values()))
     classes = None if reader.targets.classes is None else len(reader.targets.classes)
-    train = counts["train"] + counts["validation"]
+    train = counts["train"] + (0 if has_files else counts["validation"])
     return DatasetFacts(
         reader.name, first.shape, first.dtype, classes, train, counts["test"], first.divisor, inputs=inputs
     )

@@ -10,8 +10,9 @@ from typing import Any
 from nnrun.explain.layers import LayerInWords, describe_layers
 from nnrun.explain.words import what_it_does
 from nnrun.spec.datasets import DatasetFacts, dataset_facts, held_out
+from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.load import Loaded
-from nnrun.spec.schema import Choice, TrainingSection
+from nnrun.spec.schema import Choice, Spec, TrainingSection
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,25 @@ def explain_config(loaded: Loaded) -> list[Section]:
     Raises:
         SpecError: A layer's shape does not fit.
     """
-    facts = dataset_facts(loaded.spec.data.source)
+    facts = _facts(loaded)
     layers = describe_layers(loaded)
     sections = [
         Section("Data", tuple(_data(loaded, facts))),
         Section("Model", tuple(_model(layers))),
         Section("Steps", tuple(_steps(loaded.spec.training, facts))),
-        Section("Learning", tuple(_learning(loaded.spec.training))),
+        Section("Learning", tuple(_learning(loaded.spec))),
         Section("Advice", tuple(_advice(loaded))),
     ]
     return [section for section in sections if section.lines]
+
+
+def _facts(loaded: Loaded) -> DatasetFacts:
+    """What is known of the data; the user's own files are read for it."""
+    if loaded.spec.data.source.name not in FILE_SOURCES:
+        return dataset_facts(loaded.spec.data.source)
+    from nnrun.model.summary import find_facts
+
+    return find_facts(loaded.spec)
 
 
 def _data(loaded: Loaded, facts: DatasetFacts) -> Iterator[str]:
@@ -111,7 +121,8 @@ def _plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def _learning(training: TrainingSection) -> Iterator[str]:
+def _learning(spec: Spec) -> Iterator[str]:
+    training = spec.training
     losses = {"": training.loss} if isinstance(training.loss, Choice) else training.loss
     for output, loss in losses.items():
         of = f" of {output}" if output else ""
@@ -129,7 +140,7 @@ def _learning(training: TrainingSection) -> Iterator[str]:
         yield _callback(callback)
     if training.class_weight == "balanced":
         yield "Rare classes count more: each class counts the same in all."
-    kept = f"the epoch with the best {training.monitor}" if training.validation_split else "the last epoch"
+    kept = f"the epoch with the best {training.monitor}" if spec.is_validated else "the last epoch"
     yield f"The model that is kept is that of {kept}."
 
 

@@ -35,6 +35,9 @@ from nnrun.spec.node import Node, Path, find, put_at
 INPUT = "input"
 """What a layer of a block calls that which arrives at the block."""
 
+AUGMENT: Path = ("data", "source", "images", "augment")
+"""Layers that act on pictures in training; they stand first in the model, where their seeds are kept with it."""
+
 MOST_LAYERS = 10_000
 
 
@@ -48,7 +51,7 @@ def reference(index: int) -> Reference:
 
 
 def lay_out(tree: Node) -> tuple[Node, list[Problem]]:
-    """Replace each use of a block by its layers.
+    """Replace each use of a block by its layers, and put the layers that augment pictures before all others.
 
     Args:
         tree: A whole specification.
@@ -59,12 +62,15 @@ def lay_out(tree: Node) -> tuple[Node, list[Problem]]:
     """
     layers = find(tree, ("model", "layers"))
     blocks = find(tree, ("model", "blocks"))
-    if layers is None or blocks is None or not isinstance(layers.value, list):
+    augment = find(tree, AUGMENT)
+    augmenting = augment.value if augment is not None and isinstance(augment.value, list) else []
+    if layers is None or not isinstance(layers.value, list) or (blocks is None and not augmenting):
         return tree, []
-    laid = _Layout(read_blocks(blocks))
+    laid = _Layout({} if blocks is None else read_blocks(blocks))
+    laid.place(augmenting, AUGMENT, _Scope())
     laid.place(layers.value, ("model", "layers"), _Scope())
     flat = put_at(tree, ("model", "layers"), replace(layers, value=laid.layers))
-    return flat, [*check_blocks(blocks), *laid.problems]
+    return flat, [*([] if blocks is None else check_blocks(blocks)), *laid.problems]
 
 
 @dataclass(frozen=True)

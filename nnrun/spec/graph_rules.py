@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnrun.errors import Place, Problem
 from nnrun.spec import catalog
-from nnrun.spec.blocks import Reference
+from nnrun.spec.blocks import AUGMENT, Reference
 from nnrun.spec.choices import WrittenChoice, read_choice, read_choices, whereabouts
 from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.names import did_you_mean, listed, shorten
@@ -31,7 +31,9 @@ def _check_names(tree: Node) -> Iterator[Problem]:
     given = _names(find(tree, ("model", "inputs")))
     known: dict[str, Place | None] = dict.fromkeys(given)
     declared = [layer.text("name") for layer in layers if layer.name == "Input"]
-    if not given and not any(declared):
+    if find(tree, AUGMENT):
+        pass  # what goes around them would not be augmented: the first layer takes the last of them
+    elif not given and not any(declared):
         known |= dict.fromkeys(data_inputs(tree))
     all_names = {name for layer in layers if (name := layer.text("name"))}
     for layer in layers:

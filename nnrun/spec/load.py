@@ -130,7 +130,7 @@ def _resolve(spec: Spec, path: Path) -> Spec:
     training = spec.training
     monitor = training.monitor
     if monitor == "auto":
-        monitor = "val_loss" if training.validation_split > 0 else "loss"
+        monitor = "val_loss" if spec.is_validated else "loss"
     learning_rate = (
         _default_learning_rate(training) if training.learning_rate is None else training.learning_rate
     )

@@ -150,7 +150,7 @@ class Outline:
     @property
     def is_validated(self) -> bool:
         """Whether examples are held out to validate on."""
-        return self.training.validation_split > 0
+        return self.loaded.spec.is_validated
 
     def after(self, layer: Layer) -> list[Layer]:
         """The layers that take a layer's values."""

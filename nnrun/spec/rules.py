@@ -138,7 +138,9 @@ def measured_values(tree: Node) -> list[str] | None:
             return None
         found += [f"{output}_{name}" if output else name for name in names]
     split = find(tree, ("training", "validation_split"))
+    source = read_choice(find(tree, ("data", "source")), ("data", "source"))
     validated = split is not None and isinstance(split.value, int | float) and split.value > 0
+    validated = validated or (source is not None and "validation" in source.arguments)
     return found + [f"val_{name}" for name in found] if validated else found
 
 

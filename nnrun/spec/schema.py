@@ -248,6 +248,11 @@ class Spec(Section):
     training: TrainingSection = Field(examples=["{loss: sparse_categorical_crossentropy}"])
     runtime: RuntimeSection = RuntimeSection()
 
+    @property
+    def is_validated(self) -> bool:
+        """Whether there are examples for validation: a part of the training examples, or files of their own."""
+        return self.training.validation_split > 0 or "validation" in self.data.source.arguments
+
     def plain(self) -> dict[str, Any]:
         """The specification as plain values, every default written."""
         return self.model_dump(mode="python")
