@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.data.inspect_views import BINS, Array, Histogram
+from nnrun.data.inspect_views import Array, Histogram, bin_edges
 from nnrun.data.inspect_words import describe_word_numbers
 
 PIECE = 1 << 22
@@ -57,8 +57,8 @@ def describe_array(name: str, blocks: Sequence[NDArray[Any]], vocabulary: int | 
 def _spread(found: Array, blocks: Sequence[NDArray[Any]], count: int, mean: float) -> Array:
     """The array with its standard deviation and histogram, for which range and mean must be known."""
     low, high = float(found.minimum or 0), float(found.maximum or 0)
-    whole = blocks[0].dtype.kind in "iub" and high - low < BINS
-    edges = np.arange(low, high + 2) if whole else np.histogram_bin_edges(np.array([low, high]), BINS)
+    whole = blocks[0].dtype.kind in "iub"
+    edges = bin_edges(low, high, count, whole=whole)
     counts, squares = np.zeros(len(edges) - 1, np.int64), 0.0
     for piece in _pieces(blocks):
         finite = _finite(piece)
@@ -69,12 +69,8 @@ def _spread(found: Array, blocks: Sequence[NDArray[Any]], count: int, mean: floa
         else:
             counts += np.histogram(finite, edges)[0]
             squares += float(((finite.astype(np.float64) - mean) ** 2).sum())
-    end = high if whole else float(edges[-1])
-    return replace(
-        found,
-        deviation=float(np.sqrt(squares / count)),
-        histogram=Histogram(counts.tolist(), float(edges[0]), end),
-    )
+    histogram = Histogram.from_counts(counts, edges, whole=whole)
+    return replace(found, deviation=float(np.sqrt(squares / count)), histogram=histogram)
 
 
 def _pieces(blocks: Sequence[NDArray[Any]]) -> Iterator[NDArray[Any]]:

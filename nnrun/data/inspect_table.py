@@ -30,6 +30,8 @@ FAR = 10.0
 """Interquartile ranges beyond the quartiles from which on a value is an outlier."""
 
 MOST_FREQUENT = 5
+MOSTLY_DIFFERENT = 0.95
+"""The part of an identifier's values that differ: some rows may stand twice."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def describe_numbers(values: polars.Series) -> dict[str, Any]:
         "maximum": plain(finite.max(), single=single),
         "mean": float(finite.mean()),
         "deviation": float(finite.std()),
-        "histogram": Histogram.of(finite.astype(np.int64) if values.dtype == pl.Boolean else finite),
+        "histogram": Histogram.of(finite),
     }
     if reach:
         found["outliers"] = int(np.count_nonzero((finite < lower - reach) | (finite > upper + reach)))
@@ -191,18 +193,22 @@ def _count(values: polars.Series) -> dict[str, Any]:
     return {
         "frequent": top,
         "share": top[0][1] / there.len(),
-        "histogram": Histogram(bars, 0, len(bars) - 1),
+        "histogram": Histogram(bars, -0.5, len(bars) - 0.5, whole=True),
     }
 
 
 def _names_rows(column: Column, values: polars.Series) -> bool:
-    """Whether a column names its rows: all values differ, and are whole numbers without gaps or called so."""
+    """Whether a column names its rows: its values differ, and are whole numbers without gaps or called so."""
     count = column.rows - column.missing
     if not column.exact or count <= FEW_CATEGORIES:
         return False
     if column.kind == "category":
         return column.distinct > count / 2
-    if column.kind != "number" or column.distinct < count or not _is_whole(values.drop_nulls()):
+    if (
+        column.kind != "number"
+        or column.distinct < MOSTLY_DIFFERENT * count
+        or not _is_whole(values.drop_nulls())
+    ):
         return False
     low, high = column.minimum, column.maximum
     dense = isinstance(low, float) and isinstance(high, float) and high - low < 1.1 * count

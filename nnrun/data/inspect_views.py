@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 BINS = 24
 """Of a histogram: as many as there is room for in a line of text."""
 
+FEWEST_BINS = 8
+MOST_WHOLE = 2.0**40
+"""The range up to which whole numbers are counted as such: beyond, halves are lost in the figures."""
+
 Level = Literal["error", "warning", "note"]
 
 
@@ -20,29 +24,54 @@ class Histogram:
 
     Args:
         counts: The values in each bin.
-        low: The lower end of the first bin.
+        low: The lower end of the first bin; of whole numbers half below one.
         high: The upper end of the last one.
+        whole: Whether the values are whole numbers.
     """
 
     counts: list[int]
     low: float
     high: float
+    whole: bool = False
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> Histogram | None:
-        """The histogram of finite values; None where there are none. Few whole numbers get a bin each."""
+        """The histogram of finite values; None where there are none."""
         if not values.size:
             return None
-        low, high = float(values.min()), float(values.max())
-        if values.dtype.kind in "iub" and high - low < BINS:
-            return cls(np.bincount((values.ravel() - int(low)).astype(np.intp)).tolist(), low, high)
-        counts, edges = np.histogram(values.astype(np.float64, copy=False), bins_for(values.size))
-        return cls(counts.tolist(), float(edges[0]), float(edges[-1]))
+        whole = are_whole(values)
+        edges = bin_edges(float(values.min()), float(values.max()), values.size, whole=whole)
+        return cls.from_counts(np.histogram(values, edges)[0], edges, whole=whole)
+
+    @classmethod
+    def from_counts(cls, counts: NDArray[Any], edges: NDArray[Any], *, whole: bool) -> Histogram:
+        """The histogram of counts between edges."""
+        return cls(counts.tolist(), float(edges[0]), float(edges[-1]), whole)
 
 
-def bins_for(count: int) -> int:
-    """Bins for so many values: with few values, few, so that the histogram is not all gaps (Rice's rule)."""
-    return int(np.clip(2 * count ** (1 / 3), 8, BINS))
+def are_whole(values: NDArray[Any]) -> bool:
+    """Whether all values are whole numbers."""
+    if values.dtype.kind in "iub":
+        return True
+    return all(bool((part == np.rint(part)).all()) for part in (values.ravel()[:1000], values))
+
+
+def bin_edges(low: float, high: float, count: int, *, whole: bool) -> NDArray[np.float64]:
+    """The ends of bins for so many values: of few values few (Rice's rule); each holds as many whole numbers.
+
+    Args:
+        low: The smallest value.
+        high: The largest.
+        count: How many values there are.
+        whole: Whether they are whole numbers.
+    """
+    bins = int(np.clip(2 * count ** (1 / 3), FEWEST_BINS, BINS))
+    if not whole or high - low > MOST_WHOLE:
+        return np.histogram_bin_edges(np.array([low, high]), bins)
+    numbers = high - low + 1
+    width = np.ceil(numbers / (BINS if numbers <= BINS else bins))
+    ends: NDArray[np.float64] = low - 0.5 + width * np.arange(np.ceil(numbers / width) + 1)
+    return ends
 
 
 @dataclass(frozen=True)
