@@ -21,7 +21,7 @@ RunNames = Annotated[
     list[str],
     typer.Argument(
         help="Runs: paths, ids, unique prefixes, latest, latest~1, best:METRIC.",
-        metavar="RUN...",
+        metavar="RUN",
         autocompletion=complete_run,
     ),
 ]

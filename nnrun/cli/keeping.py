@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def tag(
     run: RunName,
     tags: Annotated[
-        list[str] | None, typer.Argument(help="Words to find it by.", metavar="TAG...", show_default=False)
+        list[str] | None, typer.Argument(help="Words to find it by.", metavar="TAG", show_default=False)
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take these tags away; without any, all.")] = False,
     runs_dir: RunsDir = None,
@@ -86,7 +86,7 @@ def rm(
         list[str] | None,
         typer.Argument(
             help="Runs: paths, ids, unique prefixes, latest, latest~1.",
-            metavar="RUN...",
+            metavar="RUN",
             show_default=False,
             autocompletion=complete_run,
         ),
