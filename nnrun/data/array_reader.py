@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnrun.data.array_targets import encode_array, fit_array_targets
 from nnrun.data.arrays import Form, copy_rows, map_file, read_member
-from nnrun.data.files import find_files, hash_files
+from nnrun.data.files import find_files, identify_files
 from nnrun.data.own import Inputs
 from nnrun.data.streaming import StreamedItems
 from nnrun.data.targets import Targets
@@ -145,10 +145,10 @@ class ArrayReader:
         return StreamedItems(self, part, rows, part.y[rows])
 
     def fingerprint(self) -> str:
-        """A hash over the content of all files and the names of the arrays that are used."""
+        """A hash over the files (of very large ones their sizes and ends) and the names of the arrays that are used."""
         files = list(dict.fromkeys(self.files))
         names = self._names if isinstance(self.source, NpzSource) else []
-        return f"sha256:{hashlib.sha256(f'{hash_files(files)}{names}'.encode()).hexdigest()}"
+        return f"sha256:{hashlib.sha256(f'{identify_files(files)}{names}'.encode()).hexdigest()}"
 
     def _convert(self, x: Mapping[str, NDArray[Any]], rows: NDArray[Any] | None, place: str) -> Inputs:
         kept = self.inputs()

@@ -200,7 +200,9 @@ def _explain_header(path: str, channels: int) -> str | None:
     except UnidentifiedImageError:
         return _explain_content(path)
     except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+        if error.strerror:
+            return f"cannot be read: {error.strerror}"
+        return f"the picture's header cannot be read ({shorten(str(error))}); replace or remove the file"
     except Exception:  # Pillow promises nothing of what it raises on bytes that make no sense
         return _explain_content(path)
     if width * height > MOST_PIXELS:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnrun.data.files import MOST_FILES, find_files
+from nnrun.data.files import find_files
 from nnrun.data.tables import table_suffix
 from nnrun.data.targets import Targets, sort_classes
 from nnrun.errors import DataError
 from nnrun.spec.file_sources import CsvSource, ParquetSource, Paths, TableSource
 from nnrun.spec.names import listed, shorten
+
+MOST_FILES = 10_000_000
+"""More are a mistake, such as the root of a disk."""
 
 TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".pq")
 """Ends of the names of tables."""
@@ -198,8 +201,8 @@ def _explain_flat(folder: Path, names: list[str], suffixes: Sequence[str], kind:
     fitting = [name for name in names if has_suffix(name, suffixes)]
     if fitting:
         return (
-            f"{folder}: {len(fitting):,} {kind} lie in the folder itself; put each into a folder that is named after "
-            "its class, or give a table with their paths and labels"
+            f"{folder}: the {kind} lie in the folder itself (such as {shorten(fitting[0])}); put each into a folder "
+            "that is named after its class, or give a table with paths and labels"
         )
     content = f"found {listed(names)}" if names else "found nothing"
     return f"{folder}: expected a folder for each class with {kind} ({', '.join(suffixes)}) in it; {content}"

@@ -127,6 +127,7 @@ def test_inputs_with_different_divisors_are_divided_here(tmp_path: Path) -> None
         ([7, 3, 10, 3, 7, 7], NUMBERS, None, [7, 3, 10, 3, 7, 7]),
         (np.eye(3)[[0, 2, 1, 1, 0, 2]], NUMBERS, None, np.eye(3)[[0, 2, 1, 1, 0, 2]]),
         ([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1], [1, 1]], BINARY, None, None),
+        ([[1, 2], [1, 0], [0, 1], [1, 0], [0, 1], [0, 1]], CLASSES, None, None),
         ([0.5, 0.1, 0.9, 0.2, 0.3, 1.0], BINARY, None, None),
     ],
 )  # fmt: skip
@@ -297,13 +298,14 @@ def test_files_of_one_array_each_are_mapped_and_copied_once(tmp_path: Path) -> N
     source = NpySource(x=files["x"], y=files["y"], test=Arrays(x=files["a"], y=files["b"]))
     reader = ArrayReader(source, CLASSES)
 
-    own = load_own(reader, source, seed=0, validation_split=0.5, notify=print)
+    own = load_own(reader, source, cache="memory", seed=0, validation_split=0.5, notify=print)
 
     assert isinstance(reader.read(reader.training_files).x["input"], np.memmap)
     assert reader.name == "x.npy"
     assert not isinstance(own.train.x, np.memmap)
     np.testing.assert_array_equal(own.train.x, X[own.split["train"]])
     assert own.test is not None
+    assert not isinstance(own.test.x, np.memmap)
     np.testing.assert_array_equal(own.test.x, X[:3])
 
 
@@ -383,3 +385,14 @@ def test_mnist_as_an_archive_is_the_built_in_mnist(real_mnist: Path) -> None:
         np.testing.assert_array_equal(mine.x, theirs.x)
         np.testing.assert_array_equal(mine.y, theirs.y)
         assert mine.x.dtype == np.uint8
+
+
+def test_rows_that_stay_in_their_file_are_the_same_as_in_memory(tmp_path: Path) -> None:
+    files = write_files(tmp_path, x=X.astype(np.float64), y=Y)
+    reader = ArrayReader(NpySource(x=files["x"], y=files["y"]), CLASSES)
+    part = reader.read(reader.training_files)
+
+    windows = list(reader.stream(part, np.array([0, 2, 3, 5])).windows(np.array([2, 0, 3]), 2))
+
+    assert reader.memory(part) == 6 * 4 * 4
+    np.testing.assert_array_equal(np.concatenate(windows), X[[3, 0, 5]])

@@ -137,7 +137,9 @@ def test_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_folder_of_pictures_without_classes_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "a.png")
 
-    assert "1 pictures lie in the folder itself; put each into a folder that is named" in refusal(tmp_path)
+    assert "the pictures lie in the folder itself (such as a.png); put each into a folder" in refusal(
+        tmp_path
+    )
 
 
 def test_single_class_is_refused(tmp_path: Path) -> None:
@@ -154,7 +156,9 @@ def test_class_of_one_picture_is_refused_where_some_are_held_out(tmp_path: Path)
     source = source_of(tmp_path / "pets")
 
     with pytest.raises(DataError, match="pets: the class 'eel' has one example only"):
-        load_own(ImageReader(source, CLASSES), source, seed=0, validation_split=0, notify=print)
+        load_own(
+            ImageReader(source, CLASSES), source, cache="memory", seed=0, validation_split=0, notify=print
+        )
 
 
 def test_test_folder_with_a_new_class_is_refused(tmp_path: Path) -> None:
@@ -193,6 +197,10 @@ def test_pictures_of_another_kind_are_refused_by_name(tmp_path: Path) -> None:
         (
             b"\x89PNG\r\n\x1a\n\0\0",
             "the picture's header is damaged or cut off; replace the file, or remove it",
+        ),
+        (
+            b"BM" + bytes(60),
+            "the picture's header cannot be read (Unsupported BMP header type (0)); replace or ",
         ),
         (b"\xff\xd8\xff\xe0", "the picture's header is damaged or cut off; replace the file, or remove it"),
         (
@@ -475,3 +483,16 @@ def test_new_pictures_are_read_without_classes_in_batches(tmp_path: Path) -> Non
 
     assert [len(batch) for batch in batches] == [4, 2]
     np.testing.assert_array_equal(np.concatenate(batches), trained.examples(part, None))
+
+
+@pytest.mark.tensorflow
+def test_pictures_that_stay_in_their_files_are_the_same_as_in_memory(tmp_path: Path) -> None:
+    reader, part = read(make_folder(tmp_path / "pets", each=5))
+    rows, order = np.array([1, 2, 4, 5, 7, 9]), np.array([3, 0, 5, 1, 2])
+
+    streamed = reader.stream(part, rows)
+    windows = list(streamed.windows(order, 2))
+
+    assert [len(window) for window in windows] == [2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate(windows), reader.examples(part, rows[order]))
+    np.testing.assert_array_equal(streamed.y, part.y[rows])

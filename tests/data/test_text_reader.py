@@ -213,7 +213,9 @@ def test_new_texts_are_read_as_those_of_the_training(tmp_path: Path) -> None:
 @pytest.mark.tensorflow
 def test_folder_is_divided_and_made_into_examples(tmp_path: Path) -> None:
     source = source_of(make_folder(tmp_path / "reviews"), test_split=0.34)
-    own = load_own(look_at_texts(source, LOSS), source, seed=1, validation_split=0.5, notify=print)
+    own = load_own(
+        look_at_texts(source, LOSS), source, cache="memory", seed=1, validation_split=0.5, notify=print
+    )
 
     assert [len(own.train), len(own.validation or []), len(own.test or [])] == [2, 2, 2]
     assert own.facts.classes == 2
