@@ -213,12 +213,23 @@ def test_layout_of_any_graph_keeps_boxes_apart(seed: int) -> None:
             assert right - left >= near + far + 0.1
 
 
-def test_layout_crosses_no_edges_that_need_not_cross() -> None:
-    """Two branches that come in the wrong order."""
-    found = boxes_of(6, [(0, 2), (1, 3), (2, 5), (3, 4), (0, 1)])
-    orders = [found.x[2] < found.x[3], found.x[5] < found.x[4]]
+def test_layout_of_nested_skips_is_straight_with_the_outer_ones_outside() -> None:
+    """The shape of a U-Net: three skips around each other."""
+    found = boxes_of(8, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7), (2, 5), (1, 6), (0, 7)])
+    lanes = [found.x[found.paths[edge][1:-1]] for edge in ((2, 5), (1, 6), (0, 7))]
 
-    assert orders[0] == orders[1] or found.rank_of[5] != found.rank_of[4]
+    for lane in lanes:
+        np.testing.assert_allclose(lane, lane[0], atol=0.02)
+    assert (
+        1.0 <= abs(lanes[0][0] - found.x[3]) < abs(lanes[1][0] - found.x[3]) < abs(lanes[2][0] - found.x[3])
+    )
+
+
+def test_layout_crosses_no_edges_that_need_not_cross() -> None:
+    """Two chains whose layers come in turn, the other way round in every second rank."""
+    found = boxes_of(7, [(0, 3), (1, 2), (2, 4), (3, 5), (4, 6), (5, 6)])
+
+    assert (found.x[0] < found.x[1]) == (found.x[3] < found.x[2]) == (found.x[5] < found.x[4])
 
 
 @pytest.mark.tensorflow
@@ -231,7 +242,7 @@ def test_layers_of_a_keras_model_are_all_its_connections() -> None:
     shared = keras.layers.Dense(4, name="shared")
     left, right = shared(start), shared(keras.layers.ReLU(name="relu")(start))
     both = keras.layers.Add(name="sum")([left, right])
-    keras.Model(left, keras.layers.Dense(2, name="elsewhere")(left))
+    shared(keras.layers.ReLU(name="elsewhere")(start))
     found = layers_of(keras.Model(start, both))
 
     assert {one["name"]: one["inputs"] for one in found} == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from nnrun.errors import DataError, ResourceError, SpecError
@@ -169,6 +171,19 @@ def test_odd_names_of_classes_stand_in_the_picture_as_they_are(draw: Callable[[A
     assert "分类名称" in found and "اسم صنف" in found
     assert "\\x1b" in found and "\x1b" not in found
     assert b"<b>" not in picture_bytes(draw(answers_of(5, names=ODD_NAMES)), "svg")
+
+
+def test_letters_that_no_font_has_give_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some versions of matplotlib warn of each letter that is drawn as a box."""
+    draw_text = Text.draw
+
+    def warned(text: Text, renderer: Any) -> None:
+        warnings.warn("Glyph 20998 (\\N{CJK UNIFIED IDEOGRAPH-5206}) missing from font(s) X.", stacklevel=1)
+        draw_text(text, renderer)
+
+    monkeypatch.setattr(Text, "draw", warned)
+
+    assert picture_bytes(PICTURES["roc"]()).startswith(PNG_START)
 
 
 def test_settings_of_the_user_change_no_picture() -> None:
@@ -334,12 +349,19 @@ def colours_of(figure: Figure) -> list[str]:
     return [text.get_color() for text in figure.texts[1:]]
 
 
+def bars_of(axes: Any) -> list[tuple[float, str]]:
+    """Length and colour of the bars of an example."""
+    return [(bar.get_width(), to_hex(bar.get_facecolor())) for bar in axes.containers[1]]
+
+
 def test_predictions_are_green_where_right_and_red_where_wrong() -> None:
     answers = check_answers([0, 1], [[0.8, 0.2], [0.7, 0.3]], ["cat", "dog"])
     figure = draw_predictions(np.zeros((2, 5, 5, 1)), answers)
 
     assert [text.get_text() for text in figure.texts[1:]] == ["cat 80% ", "cat 70% (dog)"]
     assert colours_of(figure) == ["#00704F", "#D55E00"]
+    assert bars_of(figure.axes[1]) == [(0.8, "#7ccbae"), (pytest.approx(0.2), "#d9d9d9")]
+    assert bars_of(figure.axes[3]) == [(0.7, "#f0a070"), (0.3, "#7ccbae")]
 
 
 def test_worst_predictions_are_drawn_in_their_order() -> None:
