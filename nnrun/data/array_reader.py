@@ -68,6 +68,7 @@ class ArrayReader:
         self.notes: list[str] = []
         self.files: list[Path] = []
         self._names: list[str] = []
+        self._stored: dict[str, InputFacts] = {}  # of the training arrays, before they are divided here
         self._inputs: dict[str, InputFacts] = dict(inputs or {})
         self._is_fitted = targets is not None
 
@@ -86,7 +87,8 @@ class ArrayReader:
         y = self._array(paths, names.y)
         _check_lengths({**x, "y": y}, place)
         if not self._inputs:
-            self._inputs = {name: facts_of(array, self.source.scale) for name, array in x.items()}
+            self._stored = {name: facts_of(array, self.source.scale) for name, array in x.items()}
+            self._inputs = join_facts(self._stored)
         self._check_inputs(x, place)
         y_place = f"{place}: {shorten(Path(names.y).name)}"
         if not self._is_fitted:
@@ -98,13 +100,8 @@ class ArrayReader:
         """Nothing is learned from arrays."""
 
     def inputs(self) -> dict[str, InputFacts]:
-        """The inputs; where they are not all divided by the same number, they are divided here."""
-        if len({one.divisor for one in self._inputs.values()}) < 2:
-            return self._inputs
-        return {
-            name: one if one.divisor is None else InputFacts(one.shape, "float32")
-            for name, one in self._inputs.items()
-        }
+        """The inputs by name."""
+        return self._inputs
 
     def examples(self, part: ArrayPart, rows: NDArray[Any] | None) -> Inputs:
         """Rows in the dtypes of :meth:`inputs`; a single input without its name."""
@@ -151,13 +148,12 @@ class ArrayReader:
         return f"sha256:{hashlib.sha256(f'{identify_files(files)}{names}'.encode()).hexdigest()}"
 
     def _convert(self, x: Mapping[str, NDArray[Any]], rows: NDArray[Any] | None, place: str) -> Inputs:
-        kept = self.inputs()
         found = {}
         for name, array in x.items():
-            divide = self._inputs[name].divisor if kept[name].divisor is None else None
-            shaped = array.reshape(len(array), *kept[name].shape)
-            form = Form(kept[name].dtype, divide)
-            found[name] = copy_rows(shaped, rows, form, self._name_input(place, name))
+            kept = self._inputs[name]
+            divide = facts_of(array, self.source.scale).divisor if kept.divisor is None else None
+            shaped = array.reshape(len(array), *kept.shape)
+            found[name] = copy_rows(shaped, rows, Form(kept.dtype, divide), self._name_input(place, name))
         return found[INPUT] if list(found) == [INPUT] else found
 
     def _array(self, paths: Any, member: str) -> NDArray[Any]:
@@ -179,9 +175,11 @@ class ArrayReader:
         """
         if set(x) != set(self._inputs):
             raise DataError(f"{place}: expected the inputs {', '.join(self._inputs)}; found {', '.join(x)}")
+        facts = {name: facts_of(array, self.source.scale) for name, array in x.items()}
+        if not self._stored:  # after a restart only the joined form is known
+            facts = join_facts(facts)
         for name, array in x.items():
-            wanted = self._inputs[name]
-            found = facts_of(array, self.source.scale)
+            wanted, found = (self._stored or self._inputs)[name], facts[name]
             if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
                 raise DataError(
                     f"{self._name_input(place, name)}: expected {wanted.dtype} of shape {('n', *wanted.shape)} as in "
@@ -208,6 +206,15 @@ def facts_of(array: NDArray[Any], scale: float | None) -> InputFacts:
     if array.dtype == np.uint8:
         return InputFacts(shape, "uint8", scale or 255.0)
     return InputFacts(shape, "int32" if array.dtype.kind in "iu" else "float32", scale)
+
+
+def join_facts(facts: Mapping[str, InputFacts]) -> dict[str, InputFacts]:
+    """The inputs as the model gets them: where they are not all divided by the same number, they are divided here."""
+    if len({one.divisor for one in facts.values()}) < 2:
+        return dict(facts)
+    return {
+        name: one if one.divisor is None else InputFacts(one.shape, "float32") for name, one in facts.items()
+    }
 
 
 def _by_input(x: str | dict[str, str]) -> dict[str, str]:

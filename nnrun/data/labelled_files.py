@@ -123,7 +123,7 @@ def is_folder(paths: Paths) -> bool:
 
 def table_source(paths: Paths, **arguments: Any) -> TableSource:
     """A table as a source of its own; what ends in .tsv has tabs between its values."""
-    first = find_files(paths)[0]
+    first = Path(paths if isinstance(paths, str) else paths[0])
     if table_suffix(first) == "parquet":
         return ParquetSource(path=paths, **arguments)
     separator = "\t" if ".tsv" in [suffix.lower() for suffix in first.suffixes] else ","

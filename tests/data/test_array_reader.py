@@ -396,3 +396,21 @@ def test_rows_that_stay_in_their_file_are_the_same_as_in_memory(tmp_path: Path) 
 
     assert reader.memory(part) == 6 * 4 * 4
     np.testing.assert_array_equal(np.concatenate(windows), X[[3, 0, 5]])
+
+
+def test_new_arrays_are_divided_as_those_of_the_training_were(tmp_path: Path) -> None:
+    pixels = np.full((6, 2), 51, np.uint8)
+    source = NpzSource(path=str(write(tmp_path / "a.npz", p=pixels, n=X, y=Y)), x={"p": "p", "n": "n"})
+    trained = ArrayReader(source, CLASSES)
+    part = trained.read(trained.training_files)
+    reader = ArrayReader.restore(source, trained.targets, trained.inputs())
+
+    (batch,) = reader.batches(str(tmp_path / "a.npz"), 6)
+
+    assert isinstance(batch, dict)
+    np.testing.assert_array_equal(batch["p"], np.full((6, 2), 51, np.float32) / np.float32(255))
+    again = reader.read(reader.training_files)
+    np.testing.assert_array_equal(again.y, part.y)
+    write(tmp_path / "b.npz", p=pixels, n=X[:, :3])
+    with pytest.raises(DataError, match=r"b\.npz: n: expected float32 of shape \(n, 4\) as in training"):
+        next(reader.batches(str(tmp_path / "b.npz"), 6))

@@ -220,3 +220,15 @@ def test_folder_is_divided_and_made_into_examples(tmp_path: Path) -> None:
     assert [len(own.train), len(own.validation or []), len(own.test or [])] == [2, 2, 2]
     assert own.facts.classes == 2
     assert own.facts.dtype == "int32"
+
+
+@pytest.mark.tensorflow
+def test_column_of_a_new_table_is_read_without_the_table_of_the_training(tmp_path: Path) -> None:
+    source = source_of(make_table(tmp_path / "reviews.csv"), column="review", target="opinion")
+    trained, part = fitted(source)
+    (tmp_path / "reviews.csv").rename(tmp_path / "new.csv")
+    reader = restore_texts(source, trained.targets, trained.preprocessing)
+
+    (batch,) = reader.batches(str(tmp_path / "new.csv"), 10)
+
+    np.testing.assert_array_equal(batch, trained.examples(part, None))
