@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 from nnrun.data.kept import keep
 from nnrun.errors import ChangedError, DivergedError, Problem, SpecError
-from nnrun.keras_backend import divert_native_noise
+from nnrun.keras_backend import divert_native_noise, load_in_background
 from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.spec.changes import Change, changes, fatal
 from nnrun.spec.file_sources import FILE_SOURCES
@@ -208,9 +209,11 @@ def rehearse(loaded: Loaded) -> None:
         ResourceError: The machine's memory cannot hold the model.
     """
     training = loaded.spec.training
+    if loaded.spec.data.source.name in FILE_SOURCES:  # their shapes show when they are read
+        load_in_background(functools.partial(set_threads, loaded.spec.runtime))
+        return
     set_threads(loaded.spec.runtime)
-    if loaded.spec.data.source.name not in FILE_SOURCES:  # else its shapes show when it is loaded
-        refuse_too_large(check_on_paper(loaded), training)
+    refuse_too_large(check_on_paper(loaded), training)
     make_callbacks(training.callbacks, Path(), loaded.place)
 
 

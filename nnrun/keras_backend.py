@@ -11,14 +11,17 @@ import importlib
 import logging
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from nnrun.errors import ResourceError
 
 _terminal: TextIO | None = None
+
+_loading = threading.RLock()
 
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
 """What Keras imports at its start when it is installed, for functions that nnrun does not use; half a second each."""
@@ -31,8 +34,29 @@ def load_keras() -> Any:
         The ``keras`` module. A user's ``~/.keras/keras.json`` or environment changes neither the backend nor the
         number format: the same specification gives the same bits.
     """
-    if "keras" in sys.modules:
-        return sys.modules["keras"]
+    with _loading:
+        return sys.modules["keras"] if "keras" in sys.modules else _import_keras()
+
+
+def load_in_background(then: Callable[[], Any]) -> None:
+    """Import Keras in another thread, while this one reads files; whoever needs Keras meanwhile waits for it.
+
+    Args:
+        then: Is called as soon as Keras is there and before anybody else gets it.
+    """
+
+    def load() -> None:
+        with _loading, contextlib.suppress(Exception):  # whoever needs Keras will meet the same mistake
+            begun.set()
+            load_keras()
+            then()
+
+    begun = threading.Event()
+    threading.Thread(target=load, name="load-keras", daemon=True).start()
+    begun.wait()
+
+
+def _import_keras() -> Any:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if _terminal is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.spec.datasets import DatasetFacts, InputFacts
+
+ALIGNMENT = 64
+"""Bytes; TensorFlow copies what does not begin at a multiple of it."""
 
 
 @dataclass(frozen=True)
@@ -82,3 +86,12 @@ class Dataset:
     train: Examples
     test: Examples | None
     class_names: tuple[str, ...] | None
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """An empty array that TensorFlow can take over without a copy: it begins at a multiple of 64 bytes."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory: NDArray[Any] = np.empty(size + ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % ALIGNMENT
+    inside: NDArray[Any] = memory[first : first + size].view(dtype)
+    return inside.reshape(shape)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnrun.data.examples import aligned
 from nnrun.errors import DataError, ResourceError
 from nnrun.keras_backend import load_tensorflow
 from nnrun.spec.file_sources import ImagesSource
@@ -118,7 +119,7 @@ def decode_pictures(files: Sequence[str], settings: ImageSettings) -> NDArray[np
     """
     tf = load_tensorflow()
     try:
-        found = np.empty((len(files), *settings.shape), np.uint8)
+        found = aligned((len(files), *settings.shape), np.uint8)
     except MemoryError:
         size = f"{len(files):,} pictures of {settings.shape} take {settings.bytes(len(files)):,} bytes"
         raise ResourceError(f"{size}, more than there is; use a smaller size") from None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from nnrun.data.columns import Columns
+from nnrun.data.examples import aligned
 from nnrun.errors import DataError
 from nnrun.keras_backend import load_keras, load_tensorflow
 from nnrun.spec.file_sources import CategoryColumn, DateColumn, NumberColumn, TextColumn, TextSettings
@@ -410,7 +411,7 @@ class Transform:
         """
         count = frame.height if rows is None else len(rows)
         shapes = {name: self.preprocessing.shape(name) for name in self.preprocessing.inputs}
-        found = {name: np.empty((count, *shapes[name]), self.preprocessing.dtype(name)) for name in shapes}
+        found = {name: aligned((count, *shapes[name]), self.preprocessing.dtype(name)) for name in shapes}
         for begin in range(0, count, CHUNK_ROWS):
             end = min(begin + CHUNK_ROWS, count)
             part = frame[begin:end] if rows is None else frame[rows[begin:end]]

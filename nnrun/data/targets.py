@@ -45,9 +45,12 @@ def target_types(
     """The polars type in which each target column is read."""
     import polars as pl
 
-    return {
-        name: pl.String if is_class(name, columns, sample, kinds, losses) else pl.Float32 for name in columns
-    }
+    found = {}
+    for name in columns:
+        looks = sample.schema[name]
+        of_class = pl.Int64 if looks.is_integer() and name not in kinds else pl.String
+        found[name] = of_class if is_class(name, columns, sample, kinds, losses) else pl.Float32
+    return found
 
 
 def target_types_of(targets: Targets) -> dict[str, Any]:
@@ -80,9 +83,8 @@ def fit_targets(frame: polars.DataFrame, columns: list[str], place: str) -> Targ
     Raises:
         DataError: There is one class only, or so many that the column must be an identifier.
     """
-    import polars as pl
 
-    if frame.schema[columns[0]] != pl.String:
+    if frame.schema[columns[0]].is_float():
         return Targets(columns=columns)
     values = frame[columns[0]].drop_nulls()
     classes = sort_classes([str(one) for one in values.unique().to_list()])
@@ -140,7 +142,7 @@ def encode_targets(targets: Targets, frame: polars.DataFrame, place: str) -> NDA
             )
         return np.ascontiguousarray(y[:, 0] if y.shape[1] == 1 else y)
     (name,) = targets.columns
-    codes = _codes(frame[name].cast(pl.String), targets.classes)
+    codes = _codes(frame[name], targets.classes)
     if codes.null_count():
         row = int(codes.is_null().arg_max() or 0)
         found = shorten(repr(frame[name][row]))
@@ -151,10 +153,17 @@ def encode_targets(targets: Targets, frame: polars.DataFrame, place: str) -> NDA
     return codes.to_numpy().astype(np.int32)
 
 
-def _codes(texts: polars.Series, classes: list[str]) -> polars.Series:
+def _codes(values: polars.Series, classes: list[str]) -> polars.Series:
+    """The index of each value among the classes; missing where it is none of them."""
     import polars as pl
 
-    return texts.replace_strict(classes, list(range(len(classes))), default=None, return_dtype=pl.Int32)
+    if values.dtype.is_integer():
+        known: list[Any] = [int(one) for one in classes if one.lstrip("-").isdecimal()]
+        indices = [index for index, one in enumerate(classes) if one.lstrip("-").isdecimal()]
+        return values.replace_strict(known, indices, default=None, return_dtype=pl.Int32)
+    return values.cast(pl.String).replace_strict(
+        classes, list(range(len(classes))), default=None, return_dtype=pl.Int32
+    )
 
 
 def refuse_lonely_classes(y: NDArray[Any], targets: Targets, place: str) -> None:

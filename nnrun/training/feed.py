@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.data.examples import Examples
+from nnrun.data.examples import ALIGNMENT, Examples
 from nnrun.data.order import example_order
 from nnrun.keras_backend import load_tensorflow
 from nnrun.spec.names import fold
@@ -155,14 +155,23 @@ def make_feed(
     if "one_hot" in labels:
         labels["one_hot"] = np.eye(classes or 0, dtype="float32")[examples.y]  # (n, classes)
     x = (
-        {name: tf.constant(array) for name, array in examples.x.items()}
+        {name: on_device(array) for name, array in examples.x.items()}
         if isinstance(examples.x, dict)
-        else tf.constant(examples.x)
+        else on_device(examples.x)
     )
     scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
     weights = None if examples.weights is None else tf.constant(examples.weights, tf.float32)
     tensors = {form: tf.constant(labels[form]) for form in sorted(labels)}
     return Feed(x, tensors, forms, len(examples), scale, weights)
+
+
+def on_device(array: NDArray[Any]) -> Any:
+    """An array as a tensor; where the device is the CPU and the array begins where a tensor must, without a copy."""
+    tf = load_tensorflow()
+    aligned = array.ctypes.data % ALIGNMENT == 0 and array.flags.c_contiguous and array.flags.writeable
+    if not aligned or not array.size or tf.config.list_physical_devices("GPU"):
+        return tf.constant(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def class_weights(
