@@ -133,6 +133,14 @@ def _find(
         repeats = find_repeats(opened.keys, hash_targets(opened.y), opened.part, opened.names)
         possible = _possible(columns)
         yield from look_at_repeats(repeats, parts, opened.place, classes=classes, possible=possible)
+    else:
+        yield Finding(
+            "not_compared",
+            "note",
+            f"{len(opened.y):,} pictures were not compared with each other",
+            "To read so many files would take long.",
+            "Make sure that no picture stands in two parts.",
+        )
     yield from look_at_columns(columns, parts)
     yield from look_at_arrays(arrays)
     if not any(layer.name in SCALING for layer in loaded.model.layers):
@@ -150,16 +158,11 @@ def _unscaled(
     opened: Opened, loaded: Loaded, columns: Sequence[Column], arrays: Sequence[Array]
 ) -> tuple[list[Column], list[Array]]:
     """What arrives at the model as it is stored; indices that an Embedding looks up are names and no sizes."""
-    embedded = any(layer.name == "Embedding" for layer in loaded.model.layers)
-    fine = {
-        name
-        for name, one in opened.inputs.items()
-        if one.divisor is not None or (embedded and one.dtype.startswith("int"))
-    }
-    if opened.inputs and len(fine) == len(opened.inputs):
-        return [], []
+    looks_up = any(layer.name == "Embedding" for layer in loaded.model.layers)
+    embedded = {name for name, one in opened.inputs.items() if looks_up and one.dtype.startswith("int")}
+    divided = {name for name, one in opened.inputs.items() if one.divisor is not None}
     kinds = opened.columns.features if opened.columns else {}
-    plain = [
+    as_stored = [
         one for one in columns if isinstance(kind := kinds[one.name], NumberColumn) and kind.scale == "none"
     ]
-    return plain, [one for one in arrays if one.name not in fine]
+    return [] if embedded else as_stored, [one for one in arrays if one.name not in embedded | divided]

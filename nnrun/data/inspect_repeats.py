@@ -23,14 +23,12 @@ class Repeats:
     Args:
         within: For each part the examples that are the same as an earlier one of it, target included.
         leaked: For each part but the first the examples whose inputs stand in the first as well.
-        between: The examples of the last part whose inputs stand in the second one; 0 without a second one.
         contradicting: The examples that share their inputs with one of another target.
         example: Two examples of each kind by the name of its field; indices into all examples.
     """
 
     within: dict[str, int]
     leaked: dict[str, int]
-    between: int
     contradicting: int
     example: dict[str, tuple[int, int]]
 
@@ -80,10 +78,9 @@ def find_repeats(keys: Keys, targets: Keys, part: NDArray[Any], names: list[str]
         within=~pl.struct(alike).is_first_distinct(),
         leaked=(number == 0).any().over("key") & (number > 0),
         contradicting=(target.n_unique() > 1).over("key"),
-        last=pl.lit(value=False) if len(names) < 3 else (number == 1).any().over("key") & (number == 2),
     )
     counts = {
-        name: several.filter(number == index).select("within", "leaked", "last").sum().row(0, named=True)
+        name: several.filter(number == index).select("within", "leaked").sum().row(0, named=True)
         for index, name in enumerate(names)
     }
     partners = {
@@ -100,7 +97,6 @@ def find_repeats(keys: Keys, targets: Keys, part: NDArray[Any], names: list[str]
     return Repeats(
         within={name: found["within"] for name, found in counts.items()},
         leaked={name: counts[name]["leaked"] for name in names[1:]},
-        between=sum(found["last"] for found in counts.values()),
         contradicting=int(several["contradicting"].sum()),
         example=example,
     )

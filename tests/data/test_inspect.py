@@ -284,6 +284,45 @@ def test_inspect_unscaled_columns_are_found_unless_a_layer_scales(tmp_path: Path
     assert look_at(tmp_path, frame).findings == []
 
 
+def test_inspect_word_numbers_for_an_embedding_are_no_sizes(tmp_path: Path) -> None:
+    words = np.random.default_rng(0).integers(0, [2, 5000], (100, 2))
+    np.savez(tmp_path / "x.npz", x=words, y=np.arange(100) % 2)
+    dense = {"Dense": {"units": 2, "activation": "softmax"}}
+    looked_up = [{"Embedding": {"input_dim": 5000, "output_dim": 2}}, "Flatten", dense]
+    source = {"npz": {"path": "x.npz"}}
+
+    assert "different_scales" not in names(look(write_spec(tmp_path, source, layers=looked_up))[1])
+    assert "different_scales" in names(look(write_spec(tmp_path, source, layers=[dense]))[1])
+
+
+def test_inspect_sample_to_draw_is_of_the_training_part(tmp_path: Path) -> None:
+    x = np.arange(100 * 64, dtype=np.float32).reshape(100, 8, 8) / 6400
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(100) % 2)
+
+    opened, _ = look(write_spec(tmp_path, {"npz": {"path": "x.npz"}}))
+
+    assert opened.sample is not None
+    rows = np.flatnonzero(opened.part == 0)
+    assert np.array_equal(opened.sample.x, x[rows])
+    assert np.array_equal(opened.sample.y, rows % 2)
+
+
+def test_inspect_single_column_that_tells_a_number_is_the_task(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=100)
+    frame = pl.DataFrame({"celsius": x, "y": 1.8 * x + 32})
+
+    assert look_at(tmp_path, frame, loss="mse", layers=[{"Dense": {"units": 1}}]).findings == []
+
+
+def test_inspect_same_inputs_with_different_numbers_are_noise(tmp_path: Path) -> None:
+    frame = put(clean(), "y", np.random.default_rng(0).random(ROWS))
+    again = put(frame[:9], "y", frame["y"][:9] + 1)
+
+    found = look_at(tmp_path, pl.concat([frame, again]), loss="mse", layers=[{"Dense": {"units": 1}}])
+
+    assert "contradictions" not in names(found)
+
+
 def test_inspect_invalid_dates_are_an_error(tmp_path: Path) -> None:
     days = [f"{1 + row % 28:02}.{1 + row % 12:02}.{1990 + row % 30}" for row in range(ROWS)]
     kinds = {"columns": {"born": {"date": {"format": "%d.%m.%Y"}}}}
@@ -402,6 +441,35 @@ def test_inspect_repeated_images_leak(tmp_path: Path) -> None:
     assert {"leakage", "duplicates"} == set(names(found))
 
 
+@pytest.mark.tensorflow
+def test_inspect_picture_that_stands_in_two_parts_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = random.integers(0, 256, (9, 7, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    path = write_spec(tmp_path, {"images": {"path": "pictures", "size": [9, 7], "interpolation": "nearest"}})
+
+    opened, clean = look(path)
+    rows = [int(np.flatnonzero(opened.part == part)[0]) for part in (0, 2)]
+    first, last = (tmp_path / "pictures" / opened.place(row) for row in rows)
+    last.write_bytes(first.read_bytes())
+    leak = find(look(path)[1], "leakage")
+    monkeypatch.setattr("nnrun.data.inspect_open.MOST_HASHED", 10)
+    many = look(path)[1]
+
+    assert names(clean) == ["few_examples"]
+    assert clean.arrays[0].values == clean.looked_at * 9 * 7 * 3  # type: ignore[operator]
+    assert f"{opened.place(rows[0])} and {opened.place(rows[1])}" in leak.message
+    assert "not_compared" in names(many)
+    assert "leakage" not in names(many)
+
+
 def test_describe_array_in_pieces_equals_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnrun.data.inspect_array.PIECE", 100)
     random = np.random.default_rng(0)
@@ -420,15 +488,15 @@ def test_describe_array_in_pieces_equals_numpy(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_find_repeats_counts_each_kind() -> None:
-    keys = np.array([1, 1, 2, 3, 1, 4, 2, 5, 5], np.uint64)
-    targets = np.array([0, 0, 0, 0, 1, 0, 0, 1, 1], np.uint64)
-    part = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2], np.uint8)
+    keys = np.array([1, 1, 2, 3, 1, 4, 2, 5, 5, 7, 7], np.uint64)
+    targets = np.array([0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 1], np.uint64)
+    part = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 0, 0], np.uint8)
 
     found = find_repeats(keys, targets, part, ["train", "validation", "test"])
 
     assert found.within == {"train": 1, "validation": 0, "test": 1}
     assert found.leaked == {"validation": 1, "test": 1}
-    assert found.contradicting == 3  # both first rows, and the one in validation
+    assert found.contradicting == 5  # both first rows with the one in validation, and the last two
     assert found.example["within"] == (0, 1)
     assert found.example["leaked"] == (0, 4)
     assert found.example["contradicting"] in ((0, 4), (1, 4))
@@ -538,7 +606,10 @@ def test_inspect_texts_that_are_cut_and_words_without_room_are_named(tmp_path: P
 
     found = look_at(tmp_path, text_table(), text)
 
-    assert names(found) == ["cut_texts", "large_vocabulary"]
+    assert [(one.name, one.level) for one in found.findings] == [
+        ("cut_texts", "warning"),
+        ("large_vocabulary", "warning"),
+    ]
     assert "288 of 288 (100 %) are longer than the 8 words" in find(found, "cut_texts").message
     assert "room for 48 of 300 different words" in find(found, "large_vocabulary").message
     assert look_at(tmp_path, text_table(), roomy).findings == []
