@@ -16,6 +16,9 @@ OUT_OF_BALANCE = 10
 
 LARGE_TARGET = 1_000
 
+EXAMPLES_OF_A_ROW = 2
+"""So many examples there must be for each row that the columns allow, for repeats to be natural."""
+
 WORDS = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -32,7 +35,7 @@ def look_at_repeats(
         possible: How many different inputs the columns allow; with few, repeats are natural.
     """
     count = sum(parts.values())
-    natural = possible <= count
+    natural = EXAMPLES_OF_A_ROW * possible <= count
     if natural and (any(repeats.within.values()) or any(repeats.leaked.values())):
         yield Finding(
             "few_different_rows",

@@ -307,6 +307,15 @@ def test_inspect_sample_to_draw_is_of_the_training_part(tmp_path: Path) -> None:
     assert np.array_equal(opened.sample.y, rows % 2)
 
 
+def test_inspect_repeats_in_a_single_column_of_different_values_are_named(tmp_path: Path) -> None:
+    frame = text_table().select("note", "y")
+
+    found = look_at(tmp_path, pl.concat([frame, frame[:80]]))
+
+    assert {"leakage", "duplicates"} <= set(names(found))
+    assert "few_different_rows" not in names(found)
+
+
 def test_inspect_single_column_that_tells_a_number_is_the_task(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=100)
     frame = pl.DataFrame({"celsius": x, "y": 1.8 * x + 32})
