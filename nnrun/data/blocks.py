@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 CACHE_DIR = "NNRUN_CACHE_DIR"
 SAMPLED_ROWS = 1_000_000
-"""So many rows tell means and vocabularies of a table that does not fit in memory."""
+"""So many rows, at most, tell means and vocabularies of a table that does not fit in memory."""
+
+SAMPLED_VALUES = 20_000_000
+"""Numbers that are looked at for it, at most: of a wide table fewer rows."""
 
 
 def table_bytes(source: TableSource, types: Mapping[str, Any]) -> int:
@@ -72,13 +75,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_DIR) or Path.home() / ".cache" / "nnrun")
 
 
-def read_block(files: list[Path], types: Mapping[str, Any], index: int) -> polars.DataFrame:
-    """The rows of a block, counted over all files."""
-    return _read(files, types, index * BLOCK_ROWS, BLOCK_ROWS)
+def read_block(files: list[Path], types: Mapping[str, Any], index: int, rows: int) -> polars.DataFrame:
+    """A block of so many rows, counted over all files."""
+    return _read(files, types, index * rows, rows)
 
 
 def sample_blocks(
-    files: list[Path], types: Mapping[str, Any], rows: NDArray[Any]
+    files: list[Path], types: Mapping[str, Any], rows: NDArray[Any], size: int
 ) -> tuple[polars.DataFrame, NDArray[Any]]:
     """Blocks spread evenly over a table.
 
@@ -86,20 +89,22 @@ def sample_blocks(
         files: Of the table.
         types: The columns to read.
         rows: The training rows of the whole table, ascending.
+        size: Rows in a block.
 
     Returns:
         The blocks as one table, and the training rows among its rows.
     """
     import polars as pl
 
-    count = int(rows[-1]) // BLOCK_ROWS + 1
-    wanted = min(count, max(1, SAMPLED_ROWS // BLOCK_ROWS))
+    count = int(rows[-1]) // size + 1
+    most = min(SAMPLED_ROWS, SAMPLED_VALUES // max(1, len(types)))
+    wanted = min(count, max(1, most // size))
     chosen = np.unique(np.linspace(0, count - 1, wanted).round().astype(np.int64))
     frames, found, before = [], [], 0
     for index in chosen.tolist():
-        frame = read_block(files, types, index)
-        begin, end = np.searchsorted(rows, [index * BLOCK_ROWS, (index + 1) * BLOCK_ROWS])
-        found.append(rows[begin:end] - index * BLOCK_ROWS + before)
+        frame = read_block(files, types, index, size)
+        begin, end = np.searchsorted(rows, [index * size, (index + 1) * size])
+        found.append(rows[begin:end] - index * size + before)
         frames.append(frame)
         before += frame.height
     return pl.concat(frames), np.concatenate(found)

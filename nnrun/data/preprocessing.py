@@ -437,7 +437,7 @@ def raw_arrays(
     for index, step in enumerate(itertools.chain(*preprocessing.inputs.values())):
         raw = f"raw_{index}"
         if isinstance(step, Numbers):
-            values = frame.select(pl.col(step.columns).cast(pl.Float32)).to_numpy()
+            values = frame.select(pl.col(step.columns).cast(pl.Float32)).to_numpy(order="c")
             if np.isinf(values).any():
                 row, column = np.argwhere(np.isinf(values))[0].tolist()
                 raise DataError(

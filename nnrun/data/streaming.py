@@ -21,7 +21,10 @@ SHARE = 0.4
 """Of the memory that is free examples may take so much: the model, TensorFlow and copies want some too."""
 
 BLOCK_ROWS = 65_536
-"""Rows of a table that are read at a time."""
+"""Rows of a table that are read at a time, at most."""
+
+BLOCK_VALUES = 4_000_000
+"""Numbers that are read at a time, about: of a wide table fewer rows."""
 
 POOL_BLOCKS = 4
 """Blocks whose rows are shuffled among each other."""
@@ -37,6 +40,11 @@ def choose_cache(size: int, *, in_place: bool) -> Cache:
     if size <= SHARE * available_bytes():
         return "memory"
     return "none" if in_place else "disk"
+
+
+def rows_in_block(columns: int) -> int:
+    """The rows of a block of a table with so many columns."""
+    return max(256, min(BLOCK_ROWS, BLOCK_VALUES // max(1, columns)))
 
 
 def available_bytes() -> int:
@@ -101,15 +109,16 @@ class StreamedItems:
 
 @dataclass
 class StreamedBlocks(StreamedItems):
-    """Examples that are read in blocks of ``BLOCK_ROWS`` rows, such as the rows of a table.
+    """Examples that are read in blocks of ``part.block_rows`` rows, such as the rows of a table.
 
-    ``part.block(index)`` gives the inputs of all rows of a block.
+    ``reader.block(part, index)`` gives the inputs of all rows of a block.
     """
 
     def order(self, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
         """An order in which only a few blocks are needed at a time."""
-        last = 0 if not len(self.rows) else int(self.rows[-1]) // BLOCK_ROWS
-        bounds = np.searchsorted(self.rows, np.arange(last + 2) * BLOCK_ROWS)
+        size = self.part.block_rows
+        last = 0 if not len(self.rows) else int(self.rows[-1]) // size
+        bounds = np.searchsorted(self.rows, np.arange(last + 2) * size)
         return block_order(bounds, POOL_BLOCKS, seed=seed, epoch=epoch, shuffle=shuffle)
 
     def windows(self, rows: NDArray[Any], size: int) -> Iterator[Any]:
@@ -117,7 +126,7 @@ class StreamedBlocks(StreamedItems):
         blocks: dict[int, Any] = {}
         for begin in range(0, len(rows), size):
             wanted = self.rows[rows[begin : begin + size]]
-            homes = wanted // BLOCK_ROWS
+            homes = wanted // self.part.block_rows
             needed = np.unique(homes).tolist()
             for home in needed:
                 blocks[home] = blocks.pop(home, None) or self.reader.block(self.part, home)
@@ -130,5 +139,5 @@ class StreamedBlocks(StreamedItems):
         for home in np.unique(homes).tolist():
             here = homes == home
             for name, values in blocks[home].items():
-                found[name][here] = values[wanted[here] - home * BLOCK_ROWS]
+                found[name][here] = values[wanted[here] - home * self.part.block_rows]
         return found["input"] if list(found) == ["input"] else found

@@ -13,7 +13,7 @@ from nnrun.data.blocks import as_parquet, read_block, sample_blocks, table_bytes
 from nnrun.data.columns import Columns, choose_columns, polars_types
 from nnrun.data.files import find_files, identify_files
 from nnrun.data.preprocessing import Preprocessing, Transform, fit
-from nnrun.data.streaming import BLOCK_ROWS, StreamedBlocks, choose_cache
+from nnrun.data.streaming import StreamedBlocks, choose_cache, rows_in_block
 from nnrun.data.tables import read_table, sample_table, scan_table
 from nnrun.data.targets import Targets, encode_targets, fit_targets, target_types, target_types_of
 from nnrun.spec.datasets import InputFacts
@@ -48,11 +48,13 @@ class BlockPart:
         files: Parquet files.
         y: The targets.
         place: The files' name.
+        block_rows: Rows that are read at a time.
     """
 
     files: list[Path]
     y: NDArray[Any]
     place: str
+    block_rows: int
 
 
 class TableReader:
@@ -145,7 +147,8 @@ class TableReader:
         if self.columns is not None and not self.files:
             self.targets = fit_targets(frame, self.targets.columns, place)
         self.files += find_files(paths)
-        return BlockPart(files, encode_targets(self.targets, frame, place), place)
+        y = encode_targets(self.targets, frame, place)
+        return BlockPart(files, y, place, rows_in_block(len(self.types) - len(targets)))
 
     def memory(self, part: TablePart | BlockPart) -> int:
         """The bytes that the inputs of all rows take."""
@@ -157,10 +160,10 @@ class TableReader:
 
     def block(self, part: BlockPart, index: int) -> dict[str, NDArray[Any]]:
         """The inputs of all rows of a block, by name."""
-        frame = read_block(part.files, self._fitted().columns(), index)
+        frame = read_block(part.files, self._fitted().columns(), index, part.block_rows)
         if self._transform is None:
             self._transform = Transform.of(self._fitted())
-        return self._transform.apply(frame, None, part.place, index * BLOCK_ROWS)
+        return self._transform.apply(frame, None, part.place, index * part.block_rows)
 
     def fit(self, part: TablePart | BlockPart, rows: NDArray[Any]) -> None:
         """Learn means, medians and vocabularies from rows; where they are too many, from blocks spread over all."""
@@ -168,7 +171,7 @@ class TableReader:
             raise RuntimeError("what was restored is fitted already")
         if isinstance(part, BlockPart):
             types = {name: self.types[name] for name in self.columns.features}
-            frame, rows = sample_blocks(part.files, types, rows)
+            frame, rows = sample_blocks(part.files, types, rows, part.block_rows)
         else:
             frame = part.frame
         self.preprocessing = fit(frame, rows, self.columns, self.source.inputs, part.place)

@@ -16,7 +16,7 @@ from nnrun.keras_backend import load_tensorflow
 from nnrun.spec.datasets import InputFacts
 from nnrun.training.feed import Feed, Steps, Targets
 
-WINDOW_BYTES = 64 << 20
+WINDOW_BYTES = 16 << 20
 """Of the inputs in a window: large enough that calls cost nothing, small enough that a few of them do not count."""
 
 AHEAD = 2
@@ -30,12 +30,19 @@ class _Window:
     Args:
         begin: The first of them, by its row in the index matrix.
         steps: How many there are.
-        values: Their inputs, labels and weights as arrays.
+        values: Their inputs, labels and weights as arrays, with zeros up to ``size`` steps: XLA compiles the steps
+            anew for every other size.
+        size: The steps of a full window.
     """
 
     begin: int
     steps: int
     values: Any
+    size: int
+
+    def matrix(self, batch: int) -> NDArray[np.int32]:
+        """The index matrix of a full window."""
+        return np.arange(self.size * batch, dtype=np.int32).reshape(-1, batch)
 
 
 @dataclass
@@ -94,7 +101,7 @@ class StreamedFeed(Feed):
                 window = self._advance(reading, order, first)
                 offset = first - window.begin
                 some = min(count, window.steps - offset)
-                steps(np.arange(window.steps * batch, dtype=np.int32).reshape(-1, batch), offset, some)
+                steps(window.matrix(batch), offset, some)
                 first, count = first + some, count - some
 
         return supplied
@@ -104,7 +111,7 @@ class StreamedFeed(Feed):
         batch = matrix.shape[1]
         for window in self._windows(matrix, 0):
             self._fill(window.values)
-            yield np.arange(window.steps * batch, dtype=np.int32).reshape(-1, batch)
+            yield window.matrix(batch)[: window.steps]
 
     def _advance(self, reading: list[_Reading], order: Any, first: int) -> _Window:
         """The window with a step in it, on the device."""
@@ -125,11 +132,12 @@ class StreamedFeed(Feed):
 
     def _windows(self, matrix: NDArray[np.int32], first: int) -> Iterator[_Window]:
         steps, batch = len(matrix) - first, matrix.shape[1]
-        size = max(1, WINDOW_BYTES // (self._example_bytes() * batch))
+        size = min(len(matrix), max(1, WINDOW_BYTES // (self._example_bytes() * batch)))
         values = self._values(matrix[first:].reshape(-1), size * batch)
         for index, value in enumerate(ahead(values)):
             begin = index * size
-            yield _Window(first + begin, min(size, steps - begin), value)
+            count = min(size, steps - begin)
+            yield _Window(first + begin, count, value if count == size else _pad(value, size * batch), size)
 
     def _values(self, rows: NDArray[Any], size: int) -> Iterator[Any]:
         """Inputs, labels and weights of rows, ``size`` at a time."""
@@ -146,6 +154,14 @@ class StreamedFeed(Feed):
 
     def _example_bytes(self) -> int:
         return sum(math.prod(one.shape) * np.dtype(one.dtype).itemsize for one in self.source.inputs.values())
+
+
+def _pad(values: Any, count: int) -> Any:
+    """Arrays with zeros behind them, so that they hold ``count`` examples."""
+    tf = load_tensorflow()
+    return tf.nest.map_structure(
+        lambda array: np.pad(array, [(0, count - len(array)), *[(0, 0)] * (array.ndim - 1)]), values
+    )
 
 
 def ahead(values: Iterator[Any]) -> Iterator[Any]:
