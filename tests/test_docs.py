@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,7 +52,7 @@ def test_readme_shows_a_valid_specification(tmp_path: Path) -> None:
 
 
 def test_readme_commands_refer_to_what_is_there() -> None:
-    commands = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [line for block in blocks("sh")[:2] for line in block.splitlines()]
 
     assert commands == [
         "pip install -e . && nnrun train configs/digits.yaml",
@@ -58,6 +61,28 @@ def test_readme_commands_refer_to_what_is_there() -> None:
     words = shlex.split(commands[0].split("&&")[1])
     assert words[:2] == ["nnrun", "train"]
     assert (REPOSITORY / words[2]).is_file()
+
+
+@pytest.mark.tensorflow
+def test_readme_goes_from_a_table_to_predictions(tmp_path: Path) -> None:
+    (tmp_path / "configs").symlink_to(REPOSITORY / "configs")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run(
+        f"set -e\n{blocks('sh')[2]}",
+        shell=True,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "answers.csv").read_text("utf-8").splitlines()
+    assert rows[0] == "predicted,probability,P(cultivar_1),P(cultivar_2),P(cultivar_3)"
+    table = (REPOSITORY / "configs" / "data" / "wine.csv").read_text("utf-8").splitlines()
+    right = [line.startswith(row.split(",")[-1] + ",") for line, row in zip(rows, table, strict=True)]
+    assert sum(right[1:]) / len(table[1:]) >= 0.93
 
 
 def test_readme_links_lead_to_files() -> None:

@@ -50,8 +50,9 @@ def _console(*, stderr: bool) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value as one line on standard output; what is not finite becomes text."""
-    print(json.dumps(finite(value), ensure_ascii=False), flush=True)  # noqa: T201
+    """One JSON value as one line on standard output; what cannot be printed is escaped, what is not finite is text."""
+    text = json.dumps(finite(value), ensure_ascii=False)
+    print("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text), flush=True)  # noqa: T201
 
 
 def print_error(error: NnrunError, closing: str = "Nothing was trained.") -> None:

@@ -41,7 +41,9 @@ Overrides = Annotated[
 RunName = Annotated[
     str,
     typer.Argument(
-        help="A run: path, id, unique prefix, or latest.", metavar="RUN", autocompletion=complete_run
+        help="A run: path, id, unique prefix, latest, latest~1, best:METRIC.",
+        metavar="RUN",
+        autocompletion=complete_run,
     ),
 ]
 RunsDir = Annotated[

@@ -163,8 +163,9 @@ def polars_types(
     import polars as pl
 
     found: dict[str, Any] = {}
+    schema = sample.schema  # made anew at every look
     for name, kind in columns.features.items():
-        looks = sample.schema[name]
+        looks = schema[name]
         if isinstance(kind, NumberColumn):
             found[name] = pl.Boolean if looks == pl.Boolean else _float_type(sample[name])
         elif isinstance(kind, DateColumn):

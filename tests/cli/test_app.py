@@ -47,14 +47,21 @@ COMMANDS = sorted(c.name or c.callback.__name__ for c in cli.app.registered_comm
 
 def test_commands_are_those_of_this_version() -> None:
     assert COMMANDS == [
+        "compare",
         "config",
+        "data",
         "evaluate",
         "explain",
         "init",
+        "ls",
+        "note",
         "predict",
         "resume",
+        "rm",
         "schema",
+        "show",
         "summary",
+        "tag",
         "train",
         "validate",
         "verify-resume",
