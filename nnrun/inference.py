@@ -14,7 +14,7 @@ from nnrun.spec.file_sources import Paths
 from nnrun.store.run import Run
 from nnrun.store.runs import find_run, runs_directory
 from nnrun.training.checkpoint import assign_model
-from nnrun.training.feed import output_names
+from nnrun.training.feed import learnt_by, output_names
 from nnrun.training.predictions import Predictions, answers
 from nnrun.training.prepared import Part, Prepared, assemble, prepare
 from nnrun.training.stream import make_empty
@@ -110,11 +110,13 @@ def predict_files(
     size = batch_size * max(1, CHUNK_ROWS // batch_size)  # so that batches are cut as in evaluation
     feed = make_empty(input_facts(kept), divisor=prepared.data.facts.divisor)
     names = output_names(prepared.model)
+    target = prepared.spec.data.target
+    learnt = {name: learnt_by(name, target, kept.targets.counts()) for name in names}
 
     def said() -> Iterator[dict[str, Any]]:
         chunks = reader.batches(files, size)
         for outputs in prepared.engine.predict_chunks(feed, batch_size, chunks):
-            yield answers(dict(zip(names, outputs, strict=True)), kept.targets)
+            yield answers(dict(zip(names, outputs, strict=True)), kept.targets, learnt)
 
     return run, said()
 

@@ -171,4 +171,4 @@ def _data(kept: Kept, name: str, examples: Examples, count: int) -> Data:
         inputs=inputs,
     )
     names = None if classes is None else tuple(classes)
-    return Data(name, facts, examples, None, examples, names, "", {}, None)
+    return Data(name, facts, examples, None, examples, names, "", {}, None, targets=kept.targets)

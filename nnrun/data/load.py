@@ -15,6 +15,7 @@ from nnrun.data.examples import Examples, Streamed
 from nnrun.data.fingerprint import fingerprint
 from nnrun.data.own import Reader, load_own, look
 from nnrun.data.split import split_indices
+from nnrun.data.targets import Targets
 from nnrun.data.weights import load_weights
 from nnrun.spec.datasets import DatasetFacts, dataset_facts
 from nnrun.spec.file_sources import (
@@ -50,6 +51,7 @@ class Data:
         reader: What read the user's own files; None for the built-in sources.
         notes: What is good to know, such as columns that are left out.
         cache: Where the examples are kept: ``memory``, ``disk`` or ``none``.
+        targets: What the columns of files are that are to be predicted.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Data:
     reader: Reader | None = None
     notes: tuple[str, ...] = ()
     cache: str = "memory"
+    targets: Targets = Targets(columns=["target"])  # noqa: RUF009  (it never changes)
 
 
 def load_data(
@@ -145,6 +148,7 @@ def _load_files(
         reader=reader,
         notes=tuple(own.notes),
         cache=own.cache,
+        targets=reader.targets,
     )
 
 

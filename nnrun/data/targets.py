@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nnrun.errors import DataError
+from nnrun.spec.file_sources import CategoryColumn
 from nnrun.spec.names import fold, listed, shorten
 from nnrun.spec.schema import Choice, Losses, Section
 
@@ -26,11 +29,19 @@ class Targets(Section):
 
     Args:
         columns: Its columns.
-        classes: The classes by their texts, in the order of their indices; None for numbers.
+        classes: The classes by their texts, in the order of their indices; None for numbers, and for several columns.
+        by_column: Of several columns those that hold classes, with their classes.
     """
 
     columns: list[str]
     classes: list[str] | None = None
+    by_column: dict[str, list[str]] = Field(default={})
+
+    def counts(self) -> dict[str, int | None]:
+        """Of several columns the number of classes of each, None for numbers; empty for one column."""
+        if len(self.columns) < 2:
+            return {}
+        return {name: len(self.by_column[name]) if name in self.by_column else None for name in self.columns}
 
 
 def wants_classes(losses: Losses) -> bool:
@@ -49,7 +60,8 @@ def target_types(
     for name in columns:
         looks = sample.schema[name]
         of_class = pl.Int64 if looks.is_integer() and name not in kinds else pl.String
-        found[name] = of_class if is_class(name, columns, sample, kinds, losses) else pl.Float32
+        of_number = pl.Boolean if looks == pl.Boolean else pl.Float32
+        found[name] = of_class if is_class(name, columns, sample, kinds, losses) else of_number
     return found
 
 
@@ -57,7 +69,9 @@ def target_types_of(targets: Targets) -> dict[str, Any]:
     """The same for targets that are known."""
     import polars as pl
 
-    return dict.fromkeys(targets.columns, pl.Float32 if targets.classes is None else pl.String)
+    if targets.classes is not None:
+        return dict.fromkeys(targets.columns, pl.String)
+    return {name: pl.String if name in targets.by_column else pl.Float32 for name in targets.columns}
 
 
 def is_class(
@@ -66,11 +80,13 @@ def is_class(
     """Whether a target holds classes: by what the specification says of it, its look, and the loss."""
     import polars as pl
 
-    if len(columns) > 1:
-        return False
     if name in kinds:
-        return type(kinds[name]).__name__ == "CategoryColumn"
+        return isinstance(kinds[name], CategoryColumn)
     looks = sample.schema[name]
+    if len(columns) > 1:  # one loss for all of them is for several labels of 0 and 1, or for several amounts
+        if looks.is_numeric() or looks == pl.Boolean:
+            return isinstance(losses, dict) and name in losses and wants_classes(losses[name])
+        return looks != pl.Null
     if looks.is_numeric():
         values = sample[name].drop_nulls()
         return wants_classes(losses) and (looks.is_integer() or bool((values == values.round()).all()))
@@ -83,12 +99,24 @@ def fit_targets(frame: polars.DataFrame, columns: list[str], place: str) -> Targ
     Raises:
         DataError: There is one class only, or so many that the column must be an identifier.
     """
+    import polars as pl
 
-    if frame.schema[columns[0]].is_float():
-        return Targets(columns=columns)
-    values = frame[columns[0]].drop_nulls()
+    numbers = [name for name in columns if frame.schema[name].is_float() or frame.schema[name] == pl.Boolean]
+    found = {name: find_classes(frame[name], place) for name in columns if name not in numbers}
+    if len(columns) > 1:
+        return Targets(columns=columns, by_column=found)
+    return Targets(columns=columns, classes=found.get(columns[0]))
+
+
+def find_classes(column: polars.Series, place: str) -> list[str]:
+    """The classes in a column.
+
+    Raises:
+        DataError: There is one class only, or so many that the column must be an identifier.
+    """
+    values = column.drop_nulls()
     classes = sort_classes([str(one) for one in values.unique().to_list()])
-    name = shorten(columns[0])
+    name = shorten(column.name)
     if len(classes) < 2:
         raise DataError(
             f"{place}: the target '{name}' has the same value in all rows ({shorten(repr(classes[0]))}); "
@@ -101,7 +129,17 @@ def fit_targets(frame: polars.DataFrame, columns: list[str], place: str) -> Targ
             f"{place}: the target '{name}' has {len(classes):,} different values in {values.len():,} rows. Is it an "
             "identifier? For a number to predict use a loss such as mse"
         )
-    return Targets(columns=columns, classes=classes)
+    return classes
+
+
+def _refuse_constants(frame: polars.DataFrame, columns: list[str], place: str) -> None:
+    for name in columns:
+        values = frame[name].drop_nulls()
+        if values.len() > 1 and values.n_unique() == 1:
+            raise DataError(
+                f"{place}: the target '{shorten(name)}' has the same value in all rows ({values[0]:g}); there is "
+                "nothing to learn"
+            )
 
 
 def sort_classes(texts: list[str]) -> list[str]:
@@ -112,8 +150,16 @@ def sort_classes(texts: list[str]) -> list[str]:
         return sorted(texts)
 
 
-def encode_targets(targets: Targets, frame: polars.DataFrame, place: str) -> NDArray[Any]:
+def encode_targets(
+    targets: Targets, frame: polars.DataFrame, place: str, at: Callable[[int], str] | None = None
+) -> NDArray[Any]:
     """The targets as numbers.
+
+    Args:
+        targets: What they are.
+        frame: Their columns.
+        place: What to call the table in messages.
+        at: Says where a row stands.
 
     Returns:
         Class indices, int32 of shape (n,); or numbers, float32 of shape (n,), or (n, k) for several columns.
@@ -128,29 +174,46 @@ def encode_targets(targets: Targets, frame: polars.DataFrame, place: str) -> NDA
         if values.dtype.is_float():
             values = values.fill_nan(None)
         if values.null_count():
-            row = int(values.is_null().arg_max() or 0)
-            raise DataError(
-                f"{place}: row {row + 1:,} has no value in the target '{shorten(name)}' "
-                f"({values.null_count():,} rows in all); remove them, or fill them in"
-            )
+            where = _where(int(values.is_null().arg_max() or 0), place, at)
+            rows = values.null_count()
+            more = f" ({rows:,} rows in all)" if rows > 1 else ""
+            raise DataError(f"{where} has no value in the target '{shorten(name)}'{more}; remove it, or fill it in")
     if targets.classes is None:
-        y = frame.select(pl.col(targets.columns).cast(pl.Float32)).to_numpy()
+        columns = [
+            _indices(frame[name], targets.by_column[name], place, at)
+            if name in targets.by_column
+            else frame[name]
+            for name in targets.columns
+        ]
+        y = pl.DataFrame(columns).select(pl.all().cast(pl.Float32)).to_numpy()
         if not np.isfinite(y).all():
             row, column = np.argwhere(~np.isfinite(y))[0].tolist()
-            raise DataError(
-                f"{place}: row {row + 1:,}: the target '{shorten(targets.columns[column])}' is infinite"
-            )
+            name = shorten(targets.columns[column])
+            raise DataError(f"{_where(row, place, at)}: the target '{name}' is infinite, or larger than 3.4e38")
         return np.ascontiguousarray(y[:, 0] if y.shape[1] == 1 else y)
-    (name,) = targets.columns
-    codes = _codes(frame[name], targets.classes)
+    return _indices(frame[targets.columns[0]], targets.classes, place, at).to_numpy().astype(np.int32)
+
+
+def _indices(
+    values: polars.Series, classes: list[str], place: str, at: Callable[[int], str] | None
+) -> polars.Series:
+    """The index of each value among the classes.
+
+    Raises:
+        DataError: A value is none of them; with its row.
+    """
+    codes = _codes(values, classes)
     if codes.null_count():
         row = int(codes.is_null().arg_max() or 0)
-        found = shorten(repr(frame[name][row]))
         raise DataError(
-            f"{place}: row {row + 1:,}: {found} is no class of the target '{shorten(name)}'; "
-            f"the classes are {listed([shorten(one) for one in targets.classes])}"
+            f"{_where(row, place, at)}: {shorten(repr(values[row]))} is no class of the target "
+            f"'{shorten(values.name)}'; the classes are {listed([shorten(one) for one in classes])}"
         )
-    return codes.to_numpy().astype(np.int32)
+    return codes
+
+
+def _where(row: int, place: str, at: Callable[[int], str] | None) -> str:
+    return at(row) if at else f"{place}: row {row + 1:,}"
 
 
 def _codes(values: polars.Series, classes: list[str]) -> polars.Series:

@@ -218,7 +218,7 @@ class Outline:
         learnt = written if isinstance(written, str) else written.get(output, "labels")
         if learnt == "inputs":
             return "inputs"
-        if self.facts is None:
+        if self.facts is None or learnt != "labels":
             return None
         return "numbers" if self.facts.classes is None else "classes"
 

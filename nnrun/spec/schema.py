@@ -127,10 +127,10 @@ class DataSection(Section):
     fallback: Literal["digits"] | None = Field(
         default=None, description="What to train on when a source that must be downloaded cannot be had."
     )
-    target: Target | dict[str, Target] = Field(
+    target: Target | dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default="labels",
         description="What the model learns to give: the labels, or its inputs (an autoencoder); "
-        "for several outputs one for each by its name.",
+        "for several outputs one for each by its name, also one of several target columns.",
     )
     cache: Literal["auto", "memory", "disk", "none"] = Field(
         default="auto",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.errors import Problem
-from nnrun.spec.choices import by_output
+from nnrun.spec.choices import by_output, read_choice
+from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.names import did_you_mean, listed, shorten
 from nnrun.spec.node import Node, Path, find, path_text
 
@@ -40,10 +41,24 @@ def check_by_output(tree: Node) -> Iterator[Problem]:
                 yield Problem(
                     f"model.outputs has no '{shorten(name)}'{near}", path_text((*path, name)), item.key_place
                 )
+            elif path == ("data", "target") and item.value not in learnable(tree):
+                near = (
+                    did_you_mean(str(item.value), learnable(tree)) or f"; there are {listed(learnable(tree))}"
+                )
+                message = f"no target '{shorten(str(item.value))}'{near}"
+                yield Problem(message, path_text((*path, name)), item.place)
         missing = [name for name in outputs if name not in given]
         if missing and path[-1] in COMPLETE:
             message = f"the output '{shorten(missing[0])}' is missing; every output needs its own"
             yield Problem(message, path_text(path), node.key_place or node.place)
+
+
+def learnable(tree: Node) -> list[str]:
+    """What an output can learn: the labels, the inputs, or one of several target columns of a table."""
+    source = read_choice(find(tree, ("data", "source")), ("data", "source"))
+    columns = source.value("target") if source and source.name in FILE_SOURCES else None
+    names = [one for one in columns if isinstance(one, str)] if isinstance(columns, list) else []
+    return ["labels", "inputs", *(names if len(names) > 1 else [])]
 
 
 def _explain_single(path: Path, given: dict[str, Node]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -47,24 +47,71 @@ def output_names(model: Any) -> list[str]:
 
 
 def target_forms(
-    model: Any, target: str | Mapping[str, str], losses: Losses, classes: int | None
-) -> tuple[Targets, ...]:
+    model: Any,
+    target: str | Mapping[str, str],
+    losses: Losses,
+    classes: int | None,
+    columns: Mapping[str, int | None] | None = None,
+) -> tuple[str, ...]:
     """How each of a model's outputs takes its targets.
 
     Args:
         model: A built model.
-        target: What it learns, ``labels`` or ``inputs``, or that for each output; an output that is left out
-            learns the labels.
+        target: What it learns, ``labels`` or ``inputs``, or that for each output; see :func:`learnt_by`.
         losses: The loss, or that of each output.
         classes: The number of classes; None for regression.
+        columns: Of several targets the number of classes of each.
+
+    Returns:
+        One of ``Targets`` for each output; for one target out of several ``<column>/<form>``.
     """
-    forms: list[Targets] = []
+    forms: list[str] = []
     for name, output in zip(output_names(model), model.outputs, strict=True):
-        learnt = target if isinstance(target, str) else target.get(name, "labels")
+        learnt = learnt_by(name, target, columns or {})
         loss = losses if isinstance(losses, Choice) else losses[name]
         width = output.shape[-1] if len(output.shape) > 1 else None
-        forms.append("inputs" if learnt == "inputs" else target_form(loss.name, classes, width))
+        if learnt == "inputs":
+            forms.append("inputs")
+        elif columns and learnt in columns:
+            forms.append(f"{learnt}/{target_form(loss.name, columns[learnt], width)}")
+        else:
+            forms.append(target_form(loss.name, classes, width))
     return tuple(forms)
+
+
+def learnt_by(output: str, target: str | Mapping[str, str], columns: Iterable[str]) -> str:
+    """What an output learns: ``labels``, ``inputs``, or one of several target columns.
+
+    An output that ``target`` leaves out learns the column of its own name, or else the labels as a whole.
+    """
+    if isinstance(target, str):
+        return target if target == "inputs" or output not in columns else output
+    return target.get(output, output if output in columns else "labels")
+
+
+def label_arrays(
+    y: NDArray[Any], forms: Iterable[str], classes: int | None, columns: Mapping[str, int | None]
+) -> dict[str, NDArray[Any]]:
+    """The targets in each of the forms but ``inputs``.
+
+    Args:
+        y: As those of ``Examples``.
+        forms: What :func:`target_forms` gave.
+        classes: The number of classes, for one-hot targets.
+        columns: The same for each of several targets, in their order.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    for form in sorted(set(forms) - {"inputs"}):
+        column, _, kind = form.rpartition("/")
+        values = y[:, list(columns).index(column)] if column else y
+        if kind in ("indices", "one_hot") and column and columns[column] is not None:
+            values = values.astype(np.int32)
+        if kind == "one_hot":
+            values = np.eye((columns[column] if column else classes) or 0, dtype="float32")[
+                values
+            ]  # (n, classes)
+        found[form] = np.ascontiguousarray(values)
+    return found
 
 
 @dataclass(frozen=True)
@@ -82,7 +129,7 @@ class Feed:
 
     x: Any
     labels: dict[str, Any]
-    targets: tuple[Targets, ...]
+    targets: tuple[str, ...]
     count: int
     divisor: Any = None
     weights: Any = None
@@ -139,7 +186,12 @@ class Feed:
 
 
 def make_feed(
-    examples: Examples, *, divisor: float | None, targets: Targets | Sequence[Targets], classes: int | None
+    examples: Examples,
+    *,
+    divisor: float | None,
+    targets: str | Sequence[str],
+    classes: int | None,
+    columns: Mapping[str, int | None] | None = None,
 ) -> Feed:
     """Put examples on the device.
 
@@ -148,12 +200,11 @@ def make_feed(
         divisor: ``x / divisor`` is what the model sees; None: ``x`` itself.
         targets: The form of the targets, or that of each output.
         classes: The number of classes, for one-hot targets.
+        columns: The same for each of several targets.
     """
     tf = load_tensorflow()
-    forms: tuple[Targets, ...] = (targets,) if isinstance(targets, str) else tuple(targets)
-    labels: dict[str, NDArray[Any]] = dict.fromkeys(set(forms) - {"inputs"}, examples.y)
-    if "one_hot" in labels:
-        labels["one_hot"] = np.eye(classes or 0, dtype="float32")[examples.y]  # (n, classes)
+    forms: tuple[str, ...] = (targets,) if isinstance(targets, str) else tuple(targets)
+    labels = label_arrays(examples.y, forms, classes, columns or {})
     x = (
         {name: on_device(array) for name, array in examples.x.items()}
         if isinstance(examples.x, dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +76,15 @@ class Predictions:
         return self.class_names[index] if self.class_names else index
 
 
-def answers(outputs: dict[str, NDArray[Any]], targets: Targets) -> dict[str, Any]:
+def answers(
+    outputs: dict[str, NDArray[Any]], targets: Targets, learnt: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What a model says of new examples, as columns.
 
     Args:
         outputs: By the name of the output, each of shape (n, ...).
         targets: What it learned to predict.
+        learnt: Which of several target columns an output learned.
 
     Returns:
         For classes ``predicted``, its ``probability`` and one column for each class; for numbers a column for each
@@ -90,7 +93,11 @@ def answers(outputs: dict[str, NDArray[Any]], targets: Targets) -> dict[str, Any
     columns: dict[str, Any] = {}
     for name, output in outputs.items():
         values = output.reshape(len(output), -1)  # (n, values)
-        said = _classes(values, targets.classes) or _numbers(values, targets.columns)
+        column = (learnt or {}).get(name, "")
+        if column in targets.columns:
+            said = _classes(values, targets.by_column.get(column)) or _numbers(values, [column])
+        else:
+            said = _classes(values, targets.classes) or _numbers(values, targets.columns)
         columns |= {f"{name}_{key}": value for key, value in said.items()} if len(outputs) > 1 else said
     return columns
 

@@ -83,10 +83,15 @@ class Prepared:
 
     def _make_feed(self, examples: Examples | Streamed) -> Feed:
         facts, spec = self.data.facts, self.spec
-        forms = target_forms(self.model, spec.data.target, spec.training.loss, facts.classes)
+        columns = self.data.targets.counts()
+        forms = target_forms(self.model, spec.data.target, spec.training.loss, facts.classes, columns)
         if isinstance(examples, Examples):
-            return make_feed(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
-        return make_stream(examples, divisor=facts.divisor, targets=forms, classes=facts.classes)
+            return make_feed(
+                examples, divisor=facts.divisor, targets=forms, classes=facts.classes, columns=columns
+            )
+        return make_stream(
+            examples, divisor=facts.divisor, targets=forms, classes=facts.classes, columns=columns
+        )
 
 
 def prepare(loaded: Loaded, notify: Callable[[str], None], *, pretrained: bool = True) -> Prepared:

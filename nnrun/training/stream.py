@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nnrun.data.examples import Streamed
 from nnrun.keras_backend import load_tensorflow
 from nnrun.spec.datasets import InputFacts
-from nnrun.training.feed import Feed, Steps, Targets
+from nnrun.training.feed import Feed, Steps, label_arrays
 
 WINDOW_BYTES = 16 << 20
 """Of the inputs in a window: large enough that calls cost nothing, small enough that a few of them do not count."""
@@ -178,7 +178,12 @@ def ahead(values: Iterator[Any]) -> Iterator[Any]:
 
 
 def make_stream(
-    source: Streamed, *, divisor: float | None, targets: Sequence[Targets], classes: int | None
+    source: Streamed,
+    *,
+    divisor: float | None,
+    targets: Sequence[str],
+    classes: int | None,
+    columns: Mapping[str, int | None] | None = None,
 ) -> StreamedFeed:
     """Make a feed of examples that stay in their files.
 
@@ -187,10 +192,9 @@ def make_stream(
         divisor: ``x / divisor`` is what the model sees; None: ``x`` itself.
         targets: The form of the targets of each output.
         classes: The number of classes, for one-hot targets.
+        columns: The same for each of several targets.
     """
-    arrays: dict[str, NDArray[Any]] = dict.fromkeys(sorted(set(targets) - {"inputs"}), source.y)
-    if "one_hot" in arrays:
-        arrays["one_hot"] = np.eye(classes or 0, dtype="float32")[source.y]
+    arrays = label_arrays(source.y, targets, classes, columns or {})
 
     labels = {form: _variable(array.shape[1:], array.dtype) for form, array in arrays.items()}
     return replace(
