@@ -1,0 +1,256 @@
+"""The sections of a run's page, besides curves and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from nnrun.report.html_curves import epoch_of
+from nnrun.report.html_reading import Map, Told, maps_in
+from nnrun.report.page import NOTHING, Markup, duration, element, facts, figure, section, table
+from nnrun.spec.dump import flow
+from nnrun.spec.names import shorten
+from nnrun.spec.positions import key_paths, position_of, section_of
+from nnrun.spec.schema import Choice, Spec
+from nnrun.store.runs import FIGURES
+from nnrun.store.values import brief, count_of, map_at, number_of
+
+MOST_EPOCHS_IN_TABLE = 300
+SETTING_COLUMNS = ("setting", "value", "default")
+MOST_RESUMES = 100
+MOST_LAYERS = 1_000
+RATE_OF_OPTIMIZER = "of the optimizer"
+HAS_ITS_OWN = ("training.learning_rate", "name")
+"""Settings whose default is known only once the rest is: what a run has of them may be that."""
+
+SAME_RUN = ("nnrun", "tensorflow", "keras", "numpy", "python")
+
+
+def summary(told: Told) -> Markup:
+    """What came out, in a few figures."""
+    record, result = told.record, told.record.result
+    watched = record.monitor
+    data, seconds = map_at(record.facts, "data"), number_of(result.get("seconds"))
+    best = f"{told.best_epoch:,}" if told.best_epoch is not None else None
+    cards = [
+        ("best epoch", best, f"of {record.epochs or 0:,}" + (f", by {watched}" if watched else "")),
+        (f"best {watched}", record.best, "at that epoch"),
+        *((f"test {name}", value, "with the kept weights") for name, value in _test_scores(told)[:3]),
+        ("training time", duration(seconds) if seconds is not None else None, _speed(told)),
+        ("parameters", count_of(map_at(record.facts, "model").get("parameters")), _layers(record.facts)),
+        ("data", data.get("name"), _examples(data)),
+    ]
+    shown = [
+        element("div", element("dt", name), element("dd", figure(value), element("small", small)))
+        for name, value, small in cards
+        if value not in (None, "")
+    ]
+    return section(
+        "Summary", *_lost(told), element("dl", *shown, class_="cards"), *_scores(told), name="summary"
+    )
+
+
+def _lost(told: Told) -> Iterator[Markup]:
+    """What a reader must know first: that it was lost, or is not at its end."""
+    state = told.record.state
+    if told.divergence:
+        at = [f"{key.replace('_', ' ')} {figure(value)}" for key, value in told.divergence.items()]
+        yield element("p", element("strong", "The training was lost: "), ", ".join(at), ".")
+    elif state == "interrupted":
+        yield element("p", "The training was interrupted; ", element("code", f"nnrun resume {told.record.run.id}"),
+                      " goes on with it.")  # fmt: skip
+    elif state == "running":
+        yield element("p", "The training is under way: these are its epochs so far.")
+
+
+def _test_scores(told: Told) -> list[tuple[str, float]]:
+    """The test scores, what says most before the loss."""
+    scores = map_at(told.record.result, "test")
+    if not scores:
+        scores = map_at(told.evaluations.get("test", {}).get("scores", {}), "scores")
+    known = [(name, value) for name, value in scores.items() if number_of(value) is not None]
+    return sorted(known, key=lambda pair: pair[0].endswith("loss"))
+
+
+def _speed(told: Told) -> str:
+    speeds = [value for row in told.rows if (value := number_of(row.get("examples_per_second"))) is not None]
+    return f"{sorted(speeds)[len(speeds) // 2]:,.0f} examples a second" if speeds else ""
+
+
+def _layers(known: Map) -> str:
+    layers = count_of(map_at(known, "model").get("layers"))
+    return "" if layers is None else f"{layers:,} layer{'s' if layers != 1 else ''}"
+
+
+def _examples(data: Map) -> str:
+    parts = (("train", "training"), ("validation", "validation"), ("test", "test"))
+    counts = [f"{count:,} {word}" for part, word in parts if (count := count_of(data.get(part)))]
+    return f"{' / '.join(counts)} examples" if counts else ""
+
+
+def _scores(told: Told) -> Iterator[Markup]:
+    """Losses and metrics of the best and the last epoch, and of the test examples."""
+    best, final = map_at(told.record.result, "best"), map_at(told.record.result, "final")
+    test = dict(_test_scores(told))
+    names = dict.fromkeys(
+        name.removeprefix("val_") for row in (best, final, test) for name in row if name not in FIGURES
+    )
+    columns: dict[str, tuple[Map, str]] = {
+        "training, best epoch": (best, ""),
+        "validation, best epoch": (best, "val_"),
+        "training, last epoch": (final, ""),
+        "validation, last epoch": (final, "val_"),
+        "test": (test, ""),
+    }
+    known = {title: at for title, at in columns.items() if any(at[1] + name in at[0] for name in names)}
+    rows = [[name, *(row.get(prefix + name) for row, prefix in known.values())] for name in names]
+    if rows:
+        yield table("Losses and metrics", ["", *known], rows, class_="figures")
+
+
+def epochs_table(told: Told) -> Markup | None:
+    """All epochs as a table, for those who would rather read than look; None where they are too many."""
+    if not 0 < len(told.rows) <= MOST_EPOCHS_IN_TABLE:
+        return None
+    names = [name for name in dict.fromkeys(name for row in told.rows for name in row) if name != "epoch"]
+    rows = [
+        [epoch_of(row, index), *(row.get(name) for name in names)] for index, row in enumerate(told.rows, 1)
+    ]
+    made = table("All epochs", ["epoch", *names], rows, sortable=True, class_="figures")
+    return element("details", element("summary", "All epochs as a table"), made)
+
+
+def model(told: Told) -> Markup | None:
+    """The layers with their shapes and parameters; None where the run does not have them."""
+    layers = maps_in(map_at(told.record.facts, "model"), "table")
+    if not layers:
+        return None
+    rows = [
+        [
+            str(layer.get("name", "")),
+            layer.get("type"),
+            _shape(layer.get("output_shape")),
+            layer.get("parameters"),
+        ]
+        for layer in layers[:MOST_LAYERS]
+    ]
+    more = f" (the first {MOST_LAYERS:,} of {len(layers):,})" if len(layers) > MOST_LAYERS else ""
+    caption = f"{len(layers):,} layers{more}"
+    return section(
+        "Model", table(caption, ["layer", "type", "output shape", "parameters"], rows), name="model"
+    )
+
+
+def _shape(value: Any) -> str | None:
+    """``(None, 28, 28)``, however it was kept."""
+    if isinstance(value, list):
+        return "(" + ", ".join("None" if size is None else figure(size) for size in value) + ")"
+    return None if value is None else str(value)
+
+
+def configuration(told: Told) -> Markup | None:
+    """Every setting beside its default, and what differs marked."""
+    config, defaults = told.record.config, default_settings()
+    rows = [row for path in key_paths() for row in _setting_rows(".".join(map(str, path)), config, defaults)]
+    if not rows:
+        return None
+    head = element(
+        "thead",
+        element("tr", *(element("th", name, scope="col") for name in ("setting", "value", "default"))),
+    )
+    made = element("table", element("caption", "Marked rows differ from the default or have none."), head,
+                   element("tbody", *rows))  # fmt: skip
+    frame = element("div", made, class_="frame", tabindex="0", role="region", aria_label="Configuration")
+    return section("Configuration", frame, name="configuration")
+
+
+def default_settings() -> dict[str, Any]:
+    """The defaults of the schema by their dotted paths, as a specification has them."""
+    found = {}
+    for path in key_paths():
+        owner = section_of(position_of(path[:-1])) if len(path) > 1 else Spec
+        field = owner.model_fields[str(path[-1])] if owner else None
+        if field is not None and not field.is_required():
+            default = field.get_default()
+            found[".".join(map(str, path))] = default.plain() if isinstance(default, Choice) else default
+    return found
+
+
+def _setting_rows(path: str, config: Map, defaults: dict[str, Any]) -> Iterator[Markup]:
+    """The row of a setting; none for a section, and for what has no value."""
+    if section_of(position_of(tuple(path.split(".")))):
+        return
+    value: Any = config
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if value is None or (value in ({}, [], "") and path in defaults):
+        return
+    is_changed = is_changed_setting(path, value, defaults)
+    default = (
+        "chosen by nnrun" if path in HAS_ITS_OWN else flow(defaults[path]) if path in defaults else NOTHING
+    )
+    if path == "training.learning_rate":
+        default = RATE_OF_OPTIMIZER
+    name = element("th", element("code", path), element("span", " (differs)", class_="quiet") if is_changed else None,
+                   scope="row")  # fmt: skip
+    yield element(
+        "tr", name, element("td", *_lines(value), class_="value"), element("td", element("code", default)),
+        class_="changed" if is_changed else None,
+    )  # fmt: skip
+
+
+def is_changed_setting(path: str, value: Any, defaults: dict[str, Any]) -> bool:
+    """Whether somebody decided it: it is not the default, nor what ``auto`` or no value became."""
+    if path not in defaults:
+        return True
+    return path not in HAS_ITS_OWN and defaults[path] not in ("auto", value)
+
+
+def _lines(value: Any) -> Iterator[Markup]:
+    """A value as a specification has it; a list of parts gets a line for each."""
+    items = value if isinstance(value, list) and any(isinstance(item, dict) for item in value) else [value]
+    for index, item in enumerate(items):
+        text = shorten(flow(brief(item)), 400)
+        yield element("code", f"{index + 1}. {text}" if len(items) > 1 else text)
+        if index < len(items) - 1:
+            yield element("br")
+
+
+def environment(told: Told) -> Markup:
+    """What it was made with, and how to make it again."""
+    known = told.record.facts
+    data = map_at(known, "data")
+    command = known.get("command")
+    pairs = [
+        ("started", known.get("started")),
+        ("command", element("code", " ".join(map(str, command)) if isinstance(command, list) else "")),
+        ("overrides", flow(known["overrides"]) if known.get("overrides") else None),
+        ("seed", element("code", str(told.record.config.get("seed", known.get("seed", NOTHING))))),
+        ("data", f"{figure(data.get('name'))}, {figure(data.get('fingerprint'))}" if data else None),
+        ("git commit", known.get("git")),
+        ("code", map_at(known, "code").get("file")),
+        *((f"device: {name}", value) for name, value in map_at(known, "devices").items()),
+        *((f"version: {name}", value) for name, value in map_at(known, "versions").items()),
+    ]
+    return section("Environment", facts(pairs), *_reproduction(told), *_resumes(told), name="environment")
+
+
+def _reproduction(told: Told) -> Iterator[Markup]:
+    code = map_at(told.record.facts, "code").get("file")
+    option = f" --code {code}" if code else ""
+    yield element("h3", "How to reproduce it")
+    versions = map_at(told.record.facts, "versions")
+    same = [f"{name} {figure(versions[name])}" for name in SAME_RUN if name in versions]
+    yield element("p", "In the directory of the run, where ", element("code", "config.yaml"),
+                  " has every setting", f", with {', '.join(same)}" if same else "", ":")  # fmt: skip
+    yield element("pre", f"nnrun train config.yaml{option}")
+
+
+def _resumes(told: Told) -> Iterable[Markup]:
+    if not told.resumes:
+        return []
+    names = list(
+        dict.fromkeys(name for facts in told.resumes for name in facts if name not in ("versions", "devices"))
+    )
+    rows = [[number, *(facts.get(name) for name in names)] for number, facts in enumerate(told.resumes, 1)]
+    return [table("When the training went on after an interruption", ["", *names], rows[:MOST_RESUMES])]

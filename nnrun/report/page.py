@@ -1,0 +1,168 @@
+"""Elements of a web page. What is not one already is text, and is escaped: that is the one way into a page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from nnrun.spec.dump import flow
+from nnrun.spec.names import shorten
+
+NOTHING = "\N{EN DASH}"
+"""Stands where there is no value."""
+
+LONGEST_TEXT = 200
+VOID = ("meta", "input", "link", "img")
+"""Elements that have no content and no end."""
+
+
+class Markup(str):
+    """Text of a page that is finished: it goes in as it is."""
+
+    __slots__ = ()
+
+
+def element(tag: str, /, *children: Any, **attributes: Any) -> Markup:
+    """An element of a page.
+
+    Args:
+        tag: Its name.
+        children: Elements, and texts, which are escaped. What is None is left out.
+        attributes: Their values are escaped. A ``_`` at the end of a name falls away (``class_``), one inside is a
+            hyphen. True is an attribute without a value; False and None leave it out.
+    """
+    written = "".join(
+        f" {_attribute_name(key)}" + ("" if value is True else f'="{escaped(value)}"')
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    if tag in VOID:
+        return Markup(f"<{tag}{written}>")
+    return Markup(f"<{tag}{written}>{join(children)}</{tag}>")
+
+
+def join(parts: Iterable[Any]) -> Markup:
+    """Elements and texts behind each other."""
+    return Markup(
+        "".join(part if isinstance(part, Markup) else escaped(part) for part in parts if part is not None)
+    )
+
+
+def _attribute_name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
+def escaped(text: Any) -> str:
+    """A text as it may stand between tags and in quotes."""
+    return html.escape(visible(str(text)))
+
+
+def visible(text: str) -> str:
+    """The text with control and direction-changing characters written out, so that no name can disguise itself."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or character == "\n"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def figure(value: Any) -> str:
+    """A value in a few characters: ``0.0719``, ``1.2e-05``, ``9,610``; other things as a specification has them."""
+    match value:
+        case None:
+            return NOTHING
+        case bool() | dict() | list():
+            return shorten(flow(value), LONGEST_TEXT)
+        case int():
+            return shorten(f"{value:,}", LONGEST_TEXT)
+        case float():
+            return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+    return shorten(str(value), LONGEST_TEXT)
+
+
+def duration(seconds: float) -> str:
+    """``4.2 s``, ``0:42``, ``1:02:03``."""
+    if not 10 <= seconds < 1e12:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def section(title: str, *content: Any, name: str) -> Markup:
+    """A part of a page with a heading.
+
+    Args:
+        title: The heading.
+        content: What follows it.
+        name: By which a link finds it.
+    """
+    heading = element("h2", title, id=f"{name}-title")
+    return element("section", heading, *content, id=name, aria_labelledby=f"{name}-title")
+
+
+def table(
+    caption: str,
+    head: Sequence[Any],
+    rows: Iterable[Sequence[Any]],
+    *,
+    sortable: bool = False,
+    class_: str = "",
+) -> Markup:
+    """A table; the first cell of each row is its heading, numbers stand to the right.
+
+    Args:
+        caption: What it shows.
+        head: The headings of the columns.
+        rows: Plain values, or whole cells.
+        sortable: Whether the page's script lets the reader sort it.
+        class_: More classes for the stylesheet.
+    """
+    columns = [element("th", name, scope="col") for name in head]
+    body = [
+        element("tr", *(cell(value, is_heading=index == 0) for index, value in enumerate(row)))
+        for row in rows
+    ]
+    classes = f"{class_} sortable" if sortable else class_
+    return framed_table(
+        caption, element("thead", element("tr", *columns)), element("tbody", *body), class_=classes.strip()
+    )
+
+
+def framed_table(caption: str, *content: Markup, class_: str = "") -> Markup:
+    """A table in a frame of its own, in which it can be scrolled where the screen is narrow."""
+    made = element("table", element("caption", caption), *content, class_=class_ or None)
+    return element("div", made, class_="frame", tabindex="0", role="region", aria_label=caption)
+
+
+def cell(value: Any, *, is_heading: bool = False) -> Markup:
+    """A cell of a table; a number keeps its digits for sorting."""
+    if isinstance(value, Markup) and value.startswith(("<td", "<th")):
+        return value
+    tag, scope = ("th", "row") if is_heading else ("td", None)
+    if isinstance(value, Markup):
+        return element(tag, value, scope=scope)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    kept = {"class_": "number", "data_value": repr(value)} if is_number else {}
+    return element(tag, figure(value), scope=scope, **kept)
+
+
+def facts(pairs: Iterable[tuple[str, Any]]) -> Markup:
+    """Names and what is to be said of each; those without a value are left out."""
+    known = [(name, value) for name, value in pairs if value not in (None, "", [], {})]
+    return element(
+        "dl",
+        *(
+            element(
+                "div",
+                element("dt", name),
+                element("dd", value if isinstance(value, Markup) else figure(value)),
+            )
+            for name, value in known
+        ),
+        class_="facts",
+    )
