@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnrun.data.examples import Examples, Streamed
 from nnrun.data.split import split_indices
 from nnrun.data.streaming import choose_cache
-from nnrun.data.targets import Targets, refuse_lonely_classes
+from nnrun.data.targets import Targets, refuse_constants, refuse_lonely_classes
 from nnrun.errors import DataError
 from nnrun.spec.datasets import DatasetFacts, InputFacts
 from nnrun.spec.file_sources import FileSource
@@ -117,6 +117,7 @@ def load_own(
     """
     cache = reader.decide(cache)
     whole, own, split = _open(reader, source, seed, validation_split)
+    refuse_constants(whole.y, reader.targets, whole.place)
     if cache == "auto":
         cache = choose_cache(reader.memory(whole), in_place=True)
     if cache != "memory":

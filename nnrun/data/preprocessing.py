@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nnrun.data.columns import Columns
+from nnrun.data.columns import At, Columns
 from nnrun.data.examples import aligned
 from nnrun.errors import DataError
 from nnrun.keras_backend import load_keras, load_tensorflow
@@ -131,7 +131,7 @@ class Preprocessing(Section):
         derived = {part_name(column, part) for column, date in self.dates.items() for part in date.parts}
         found = {name: kind for name, kind in found.items() if name not in derived}
         found |= {name: pl.String if date.format else None for name, date in self.dates.items()}
-        return found | {name: None for name in self.booleans if name in found}
+        return found | {name: pl.Boolean for name in self.booleans if name in found}
 
     def feature_names(self, name: str) -> list[str]:
         """What each number of an input is called, such as ``age`` or ``city=Bonn``."""
@@ -151,38 +151,74 @@ def part_name(column: str, part: str) -> str:
     return f"{column}.{part}"
 
 
-def derive(frame: polars.DataFrame, dates: Mapping[str, DateColumn], place: str) -> polars.DataFrame:
+DATE_PARTS = {
+    "year": "year",
+    "month": "month",
+    "day": "day",
+    "weekday": "weekday",
+    "dayofyear": "ordinal_day",
+    "hour": "hour",
+    "minute": "minute",
+}
+"""What polars calls the parts of a date."""
+
+OF_TIMES = ("hour", "minute")
+
+
+def derive(
+    frame: polars.DataFrame, dates: Mapping[str, DateColumn], place: str, at: At | None = None
+) -> polars.DataFrame:
     """The table with the parts of its dates as columns of numbers.
 
     Raises:
-        DataError: A text is no date in the format that was given.
+        DataError: A text is no date in the format that was given; or a column holds no dates.
     """
     import polars as pl
 
-    parts = {"year": "year", "month": "month", "day": "day", "weekday": "weekday", "dayofyear": "ordinal_day"}
-    parts |= {"hour": "hour", "minute": "minute"}
     for column, date in dates.items():
         values = frame[column]
         if values.dtype == pl.String:
-            parsed = values.str.to_datetime(date.format, strict=False)
-            wrong = parsed.is_null() & values.is_not_null()
-            if wrong.any():
-                row = int(wrong.arg_max() or 0)
-                wanted = f"a date such as {date.format}" if date.format else "a date"
-                raise DataError(
-                    f"{place}, row {row + 1:,}, column '{shorten(column)}': expected {wanted}, found "
-                    f"{shorten(repr(values[row]))}"
-                )
-            values = parsed
-        if not values.dtype.is_temporal():
-            raise DataError(f"{place}: column '{shorten(column)}' holds {values.dtype}, expected dates")
-        if values.dtype == pl.Date and {"hour", "minute"} & set(date.parts):
+            values = _parse_dates(values, date, at or (lambda row: f"{place}, row {row + 1:,}"))
+        if values.null_count() == values.len():
+            values = values.cast(pl.Datetime)
+        if not values.dtype.is_temporal() or values.dtype == pl.Duration:
+            raise DataError(
+                f"{place}: column '{shorten(column)}' holds {values.dtype}, expected dates; say how they are "
+                f"written: columns: {{{shorten(column)}: {{date: {{format: '%Y%m%d'}}}}}}"
+            )
+        if values.dtype == pl.Time and set(date.parts) - set(OF_TIMES):
+            raise DataError(
+                f"{place}: column '{shorten(column)}' holds times without a date; write columns: "
+                f"{{{shorten(column)}: {{date: {{parts: [hour, minute]}}}}}}"
+            )
+        if values.dtype == pl.Date and set(OF_TIMES) & set(date.parts):
             values = values.cast(pl.Datetime)
         frame = frame.with_columns(
-            getattr(values.dt, parts[part])().cast(pl.Float32).alias(part_name(column, part))
+            getattr(values.dt, DATE_PARTS[part])().cast(pl.Float32).alias(part_name(column, part))
             for part in date.parts
         )
     return frame
+
+
+def _parse_dates(values: polars.Series, date: DateColumn, at: At) -> polars.Series:
+    import polars as pl
+
+    try:
+        parsed = values.str.to_datetime(date.format, strict=False)
+    except pl.exceptions.PolarsError:  # it knows no such way of writing dates
+        parsed = pl.Series(values.name, [None] * values.len(), dtype=pl.Datetime)
+    wrong = parsed.is_null() & values.is_not_null()
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        wanted = f"a date such as {date.format}" if date.format else "a date"
+        remedy = (
+            "correct it" if date.format else "correct it, or say how dates are written (format: '%d.%m.%Y')"
+        )
+        raise DataError(
+            f"{at(row)}, column '{shorten(values.name)}': expected {wanted}, found {shorten(repr(values[row]))}; "
+            f"{remedy}"
+        )
+    return parsed
 
 
 def fit(
@@ -191,6 +227,7 @@ def fit(
     columns: Columns,
     groups: Mapping[str, list[str]] | None,
     place: str,
+    at: At | None = None,
 ) -> Preprocessing:
     """Learn means, medians and vocabularies from the training rows alone.
 
@@ -200,6 +237,7 @@ def fit(
         columns: What the columns are.
         groups: The inputs of the model with their columns; None: as few as their kinds allow.
         place: What to call the table in messages.
+        at: Says where a row stands.
 
     Raises:
         DataError: A column has no value in these rows, or cannot be transformed as asked for.
@@ -207,17 +245,21 @@ def fit(
     import polars as pl
 
     dates = {name: kind for name, kind in columns.features.items() if isinstance(kind, DateColumn)}
-    booleans = [name for name in columns.features if frame.schema[name] == pl.Boolean]
-    frame = derive(frame, dates, place)
+    booleans = [
+        name for name, kind in frame.schema.items() if kind == pl.Boolean and name in columns.features
+    ]
+    frame = derive(frame, dates, place, at)
     kinds: dict[str, Section] = {}
     for name, kind in columns.features.items():
         if isinstance(kind, DateColumn):
-            kinds |= dict.fromkeys((part_name(name, part) for part in kind.parts), NumberColumn())
+            parts = dict.fromkeys((part_name(name, part) for part in kind.parts), NumberColumn())
+            _refuse_taken(name, [part for part in parts if part in columns.features], place)
+            kinds |= parts
         else:
             kinds[name] = kind
-    fitted = {name: _fit_column(frame[name], rows, kind, place) for name, kind in kinds.items()}
+    fitted = {name: _fit_column(frame[name], rows, kind, place, at) for name, kind in kinds.items()}
     if groups is None:
-        grouped = _group(fitted)
+        grouped = _group(fitted, place)
     else:
         grouped = {
             name: [
@@ -229,19 +271,45 @@ def fit(
             ]
             for name, members in groups.items()
         }
-    inputs = {name.replace("/", "_"): _join(name, steps, place) for name, steps in grouped.items()}
+    inputs = {_input_name(name): _join(name, steps, place) for name, steps in grouped.items()}
     return Preprocessing(inputs=inputs, dates=dates, booleans=booleans)
 
 
-def _group(fitted: Mapping[str, Numbers | Category | Text]) -> dict[str, list[Numbers | Category | Text]]:
-    """One input for all that gives floating-point numbers, one for each column of indices."""
+def _refuse_taken(date: str, taken: list[str], place: str) -> None:
+    if taken:
+        raise DataError(
+            f"{place}: there is a column '{shorten(taken[0])}', and a part of the date '{shorten(date)}' is called so "
+            f"too; write ignore: [{shorten(taken[0])}], or rename one"
+        )
+
+
+def _group(
+    fitted: Mapping[str, Numbers | Category | Text], place: str
+) -> dict[str, list[Numbers | Category | Text]]:
+    """One input for all that gives floating-point numbers, one for each column of indices.
+
+    Raises:
+        DataError: Two of them would have the same name.
+    """
     floats = [step for step in fitted.values() if not is_index(step)]
     indices = {name: [step] for name, step in fitted.items() if is_index(step)}
     if not indices:
         return {"input": floats}
     if not floats and len(indices) == 1:
         return {"input": next(iter(indices.values()))}
+    names = [*(["numbers"] if floats else []), *map(_input_name, indices)]
+    for column, name in zip(reversed(indices), reversed(names), strict=False):
+        if names.count(name) > 1:
+            raise DataError(
+                f"{place}: two inputs of the model would be called '{shorten(name)}', one of them by the column "
+                f"'{shorten(column)}'; name them yourself: inputs: {{NAME: [{shorten(column)}], ...}}"
+            )
     return ({"numbers": floats} if floats else {}) | indices
+
+
+def _input_name(column: str) -> str:
+    """A column's name as Keras takes it for an input; ``#`` would stand for the number of a layer."""
+    return column.replace("/", "_").replace("#", "_")
 
 
 def _join(name: str, steps: list[Numbers | Category | Text], place: str) -> list[Numbers | Category | Text]:
@@ -282,7 +350,7 @@ def _side_by_side(steps: list[Numbers]) -> Numbers:
 
 
 def _fit_column(
-    values: polars.Series, rows: NDArray[Any], kind: Section, place: str
+    values: polars.Series, rows: NDArray[Any], kind: Section, place: str, at: At | None
 ) -> Numbers | Category | Text:
     import polars as pl
 
@@ -293,6 +361,9 @@ def _fit_column(
             f"write ignore: [{shorten(values.name)}]"
         )
     if isinstance(kind, NumberColumn):
+        if learned.dtype.is_float() and learned.is_infinite().any():
+            row = int(rows[int(learned.is_infinite().arg_max() or 0)])
+            _refuse_infinite(at(row) if at else f"{place}, row {row + 1:,}", values.name)
         return _fit_numbers(learned, kind, place)
     texts = learned.cast(pl.String)
     if isinstance(kind, CategoryColumn):
@@ -304,6 +375,13 @@ def _fit_column(
     if isinstance(kind, TextColumn):
         return _fit_text(texts.fill_null(""), kind)
     raise TypeError(f"no kind of column {kind!r}")
+
+
+def _refuse_infinite(where: str, column: str) -> NoReturn:
+    raise DataError(
+        f"{where}, column '{shorten(column)}': the value is infinite, or larger than 3.4e38; correct it, or leave it "
+        "empty"
+    )
 
 
 def _fit_numbers(values: polars.Series, kind: NumberColumn, place: str) -> Numbers:
@@ -334,12 +412,6 @@ def _fit_numbers(values: polars.Series, kind: NumberColumn, place: str) -> Numbe
     elif kind.scale == "min_max":
         low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
         mean, variance = low, (high - low) ** 2
-    if not (np.isfinite(mean) and np.isfinite(variance)):
-        row = int(values.cast(pl.Float64).is_infinite().arg_max() or 0)
-        raise DataError(
-            f"{place}: column '{shorten(values.name)}' holds an infinite value ({values[row]}) among its training "
-            "rows; correct it, or leave it empty"
-        )
     return Numbers(
         columns=[values.name],
         log=kind.scale == "log",
@@ -393,7 +465,12 @@ class Transform:
         return cls(preprocessing, tf.function(model, autograph=False, reduce_retracing=True))
 
     def apply(
-        self, frame: polars.DataFrame, rows: NDArray[Any] | None, place: str, first: int = 0
+        self,
+        frame: polars.DataFrame,
+        rows: NDArray[Any] | None,
+        place: str,
+        first: int = 0,
+        at: At | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Transform rows of a table.
 
@@ -402,6 +479,7 @@ class Transform:
             rows: Which, in their order; None for all.
             place: What to call the table in messages.
             first: The number of the table's first row, for messages.
+            at: Says where a row stands.
 
         Returns:
             For each input an array of shape (n, width).
@@ -411,25 +489,26 @@ class Transform:
         """
         count = frame.height if rows is None else len(rows)
         shapes = {name: self.preprocessing.shape(name) for name in self.preprocessing.inputs}
+        where = at or (lambda row: f"{place}, row {row + 1:,}")
         found = {name: aligned((count, *shapes[name]), self.preprocessing.dtype(name)) for name in shapes}
         for begin in range(0, count, CHUNK_ROWS):
             end = min(begin + CHUNK_ROWS, count)
             part = frame[begin:end] if rows is None else frame[rows[begin:end]]
             numbers = np.arange(begin, end) if rows is None else rows[begin:end]
-            for name, values in self._chunk(part, numbers + first, place).items():
+            for name, values in self._chunk(part, numbers + first, place, where).items():
                 found[name][begin:end] = values
         return found
 
-    def _chunk(self, frame: polars.DataFrame, numbers: NDArray[Any], place: str) -> dict[str, Any]:
-        frame = derive(frame, self.preprocessing.dates, place)
-        raw = dict(raw_arrays(self.preprocessing, frame, numbers, place))
+    def _chunk(self, frame: polars.DataFrame, numbers: NDArray[Any], place: str, at: At) -> dict[str, Any]:
+        frame = derive(frame, self.preprocessing.dates, place, lambda row: at(int(numbers[row])))
+        raw = dict(raw_arrays(self.preprocessing, frame, lambda row: at(int(numbers[row]))))
         tf = load_tensorflow()
         given = self.function({name: tf.constant(array) for name, array in raw.items()})
         return {name: tensor.numpy() for name, tensor in given.items()}
 
 
 def raw_arrays(
-    preprocessing: Preprocessing, frame: polars.DataFrame, numbers: NDArray[Any], place: str
+    preprocessing: Preprocessing, frame: polars.DataFrame, at: At
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """What the layers are given: numbers as float32 of shape (n, k), NaN where missing; texts of shape (n, 1)."""
     import polars as pl
@@ -440,10 +519,7 @@ def raw_arrays(
             values = frame.select(pl.col(step.columns).cast(pl.Float32)).to_numpy(order="c")
             if np.isinf(values).any():
                 row, column = np.argwhere(np.isinf(values))[0].tolist()
-                raise DataError(
-                    f"{place}, row {numbers[row] + 1:,}, column '{shorten(step.columns[column])}': the value is "
-                    "infinite; correct it, or leave it empty"
-                )
+                _refuse_infinite(at(row), step.columns[column])
             yield raw, np.ascontiguousarray(values)
         else:
             texts = frame[step.column].cast(pl.String).fill_null("").to_list()

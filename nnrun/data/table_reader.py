@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,20 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from nnrun.data.blocks import as_parquet, read_block, sample_blocks, table_bytes
-from nnrun.data.columns import Columns, choose_columns, polars_types
+from nnrun.data.columns import At, Columns, choose_columns, polars_types, refuse_mixed
 from nnrun.data.files import find_files, identify_files
 from nnrun.data.preprocessing import Preprocessing, Transform, fit
 from nnrun.data.streaming import StreamedBlocks, choose_cache, rows_in_block
+from nnrun.data.table_errors import place_of_row
 from nnrun.data.tables import read_table, sample_table, scan_table
-from nnrun.data.targets import Targets, encode_targets, fit_targets, target_types, target_types_of
+from nnrun.data.targets import (
+    Targets,
+    encode_targets,
+    fit_targets,
+    target_types,
+    target_types_of,
+    wants_classes,
+)
 from nnrun.spec.datasets import InputFacts
 from nnrun.spec.file_sources import CsvSource, ParquetSource, Paths, TableSource, read_column_kind
 from nnrun.spec.names import shorten
@@ -33,11 +42,13 @@ class TablePart:
         frame: The features.
         y: The targets.
         place: The files' name.
+        at: Says where a row stands.
     """
 
     frame: polars.DataFrame
     y: NDArray[Any]
     place: str
+    at: At | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +60,14 @@ class BlockPart:
         y: The targets.
         place: The files' name.
         block_rows: Rows that are read at a time.
+        at: Says where a row stands.
     """
 
     files: list[Path]
     y: NDArray[Any]
     place: str
     block_rows: int
+    at: At | None = None
 
 
 class TableReader:
@@ -96,15 +109,21 @@ class TableReader:
         columns = choose_columns(source, sample, name)
         kinds = {name: read_column_kind(choice) for name, choice in source.columns.items()}
         types = target_types(columns.targets, sample, kinds, losses)
-        reader = cls(source, polars_types(columns, sample, types), Targets(columns=columns.targets), columns)
+        if not wants_classes(losses):
+            at = _places(source, source.path)
+            for target in set(columns.targets) - set(kinds):
+                refuse_mixed(sample[target], at)
+        types = polars_types(columns, sample, types, is_csv=isinstance(source, CsvSource))
+        reader = cls(source, types, Targets(columns=columns.targets), columns)
         reader.notes = [f"{shorten(name)} is left out: {why}" for name, why in columns.left_out.items()]
         return reader
 
     @classmethod
     def restore(cls, source: TableSource, targets: Targets, preprocessing: Preprocessing) -> TableReader:
         """Read new files as those that a run was trained on."""
-        types = preprocessing.columns() | target_types_of(targets)
-        return cls(source, types, targets, preprocessing=preprocessing)
+        reader = cls(source, {}, targets, preprocessing=preprocessing)
+        reader.types = reader._feature_types() | target_types_of(targets)
+        return reader
 
     def batches(self, paths: Paths, size: int) -> Iterator[Any]:
         """The inputs of files without targets, ``size`` rows at a time; a single input without its name.
@@ -112,10 +131,9 @@ class TableReader:
         Raises:
             DataError: A column is missing, or a value is not what it should be.
         """
-        types = self._fitted().columns()
-        first = 0
-        for frame in scan_table(self.source, paths, types, size):
-            yield self._apply(frame, None, file_name(paths), first)
+        first, at = 0, _places(self.source, paths)
+        for frame in scan_table(self.source, paths, self._feature_types(), size):
+            yield self._apply(frame, None, file_name(paths), at, first)
             first += frame.height
 
     def decide(self, cache: str) -> str:
@@ -135,8 +153,9 @@ class TableReader:
         if self.columns is not None and not self.files:
             self.targets = fit_targets(frame, self.columns.targets, place)
         self.files += find_files(paths)
-        y = encode_targets(self.targets, frame, place)
-        return TablePart(frame.drop(self.targets.columns), y, place)
+        at = _places(self.source, paths)
+        y = encode_targets(self.targets, frame, place, at)
+        return TablePart(frame.drop(self.targets.columns), y, place, at)
 
     def _read_blocks(self, paths: Paths) -> BlockPart:
         """The targets of all rows, and where the rows are."""
@@ -147,8 +166,9 @@ class TableReader:
         if self.columns is not None and not self.files:
             self.targets = fit_targets(frame, self.targets.columns, place)
         self.files += find_files(paths)
-        y = encode_targets(self.targets, frame, place)
-        return BlockPart(files, y, place, rows_in_block(len(self.types) - len(targets)))
+        at = _places(self.source, paths)
+        y = encode_targets(self.targets, frame, place, at)
+        return BlockPart(files, y, place, rows_in_block(len(self.types) - len(targets)), at)
 
     def memory(self, part: TablePart | BlockPart) -> int:
         """The bytes that the inputs of all rows take."""
@@ -160,10 +180,8 @@ class TableReader:
 
     def block(self, part: BlockPart, index: int) -> dict[str, NDArray[Any]]:
         """The inputs of all rows of a block, by name."""
-        frame = read_block(part.files, self._fitted().columns(), index, part.block_rows)
-        if self._transform is None:
-            self._transform = Transform.of(self._fitted())
-        return self._transform.apply(frame, None, part.place, index * part.block_rows)
+        frame = read_block(part.files, self._feature_types(), index, part.block_rows)
+        return self._transformed(frame, None, part.place, part.at, index * part.block_rows)
 
     def fit(self, part: TablePart | BlockPart, rows: NDArray[Any]) -> None:
         """Learn means, medians and vocabularies from rows; where they are too many, from blocks spread over all."""
@@ -174,7 +192,8 @@ class TableReader:
             frame, rows = sample_blocks(part.files, types, rows, part.block_rows)
         else:
             frame = part.frame
-        self.preprocessing = fit(frame, rows, self.columns, self.source.inputs, part.place)
+        at = None if isinstance(part, BlockPart) else part.at
+        self.preprocessing = fit(frame, rows, self.columns, self.source.inputs, part.place, at)
 
     def inputs(self) -> dict[str, InputFacts]:
         """The shapes of the inputs."""
@@ -182,22 +201,39 @@ class TableReader:
 
     def examples(self, part: TablePart, rows: NDArray[Any] | None) -> Any:
         """Rows as inputs; a single input without its name."""
-        return self._apply(part.frame, rows, part.place, 0)
+        return self._apply(part.frame, rows, part.place, part.at, 0)
 
     def fingerprint(self) -> str:
         """A hash over the content of all files; of very large ones over their sizes and ends."""
         return identify_files(self.files)
 
-    def _apply(self, frame: polars.DataFrame, rows: NDArray[Any] | None, place: str, first: int) -> Any:
+    def _apply(self, frame: polars.DataFrame, rows: Any, place: str, at: At | None, first: int) -> Any:
+        found = self._transformed(frame, rows, place, at, first)
+        return found["input"] if list(found) == ["input"] else found
+
+    def _transformed(
+        self, frame: polars.DataFrame, rows: Any, place: str, at: At | None, first: int
+    ) -> dict[str, NDArray[Any]]:
         if self._transform is None:
             self._transform = Transform.of(self._fitted())
-        found = self._transform.apply(frame, rows, place, first)
-        return found["input"] if list(found) == ["input"] else found
+        return self._transform.apply(frame, rows, place, first, at)
+
+    def _feature_types(self) -> dict[str, Any]:
+        """The columns that the inputs are made of, each with its polars type; None: as it looks."""
+        found = self._fitted().columns()
+        if isinstance(self.source, CsvSource):
+            return found
+        return found | dict.fromkeys(self._fitted().dates, None)  # a Parquet file knows what a date is
 
     def _fitted(self) -> Preprocessing:
         if self.preprocessing is None:
             raise RuntimeError("fit comes first")
         return self.preprocessing
+
+
+def _places(source: TableSource, paths: Paths) -> At:
+    """Says where a row of files stands."""
+    return functools.partial(place_of_row, source, find_files(paths))
 
 
 def input_facts(preprocessing: Preprocessing) -> dict[str, InputFacts]:

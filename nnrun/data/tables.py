@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import itertools
+import io
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from nnrun.data.csv_rows import explained, find_blank_rows, guess_separator, is_utf8, open_text, read_header
 from nnrun.data.files import find_files
+from nnrun.data.table_errors import explain_error
 from nnrun.errors import DataError
 from nnrun.spec.file_sources import CsvSource, ParquetSource, Paths, TableSource
 from nnrun.spec.names import did_you_mean, listed, shorten
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 10_000
 """From so many rows the kinds of columns are told."""
 
-MOST_COLUMNS = 20_000
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet"}
+
+ROW = "\ue000row"
+"""A column that no file has."""
 
 
 def sample_table(source: TableSource, paths: Paths) -> polars.DataFrame:
@@ -36,11 +38,15 @@ def sample_table(source: TableSource, paths: Paths) -> polars.DataFrame:
     path = find_files(paths)[0]
     try:
         if isinstance(source, CsvSource):
-            _check_header(source, path)
-            return _read_csv(source, path, None, SAMPLE_ROWS)
-        return pl.scan_parquet(path).head(SAMPLE_ROWS).collect()
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise _explain(error, source, path) from error
+            sample = _recognize(
+                _scan_csv(source, path, None, SAMPLE_ROWS).head(SAMPLE_ROWS).collect(), source
+            )
+        else:
+            sample = pl.scan_parquet(path, glob=False).head(SAMPLE_ROWS).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise explain_error(error, source, path) from error
+    _refuse_nothing(sample, path)
+    return sample
 
 
 def read_table(source: TableSource, paths: Paths, types: Mapping[str, Any]) -> polars.DataFrame:
@@ -49,16 +55,13 @@ def read_table(source: TableSource, paths: Paths, types: Mapping[str, Any]) -> p
     Args:
         source: How the files are written.
         paths: Which files.
-        types: The columns to read, each with its polars type.
+        types: The columns to read, each with its polars type; None: as it looks.
 
     Raises:
         DataError: A file cannot be read, lacks a column, has no rows, or holds text in a column of numbers.
     """
-    import polars as pl
-
-    frames = [_read_file(source, path, types) for path in find_files(paths)]
-    frame = pl.concat(frames) if len(frames) > 1 else frames[0]
-    return frame if isinstance(source, CsvSource) else _without_nan(frame)
+    files = find_files(paths)
+    return _one_after_the_other([_read_file(source, path, types) for path in files], files)
 
 
 def scan_table(
@@ -82,12 +85,7 @@ def read_tables_lazily(files: list[Path], types: Mapping[str, Any]) -> polars.La
     """The columns of Parquet files, one after the other, before any of them is read."""
     import polars as pl
 
-    lazy = pl.scan_parquet(files, glob=False).select(list(types))
-    return lazy.with_columns(
-        (pl.col(name).cast(kind).fill_nan(None) if kind.is_float() else pl.col(name).cast(kind))
-        for name, kind in types.items()
-        if kind is not None
-    )
+    return _typed(pl.scan_parquet(files, glob=False), types)
 
 
 def csv_to_parquet(
@@ -100,61 +98,20 @@ def csv_to_parquet(
     """
     import polars as pl
 
-    check_columns(path, _check_header(source, path), types)
     temporary = copy.with_name(f".{copy.name}-{os.getpid()}")
     try:
-        if _is_utf8(source):
-            lazy = pl.scan_csv(path, glob=False, **_csv_options(source, types)).select(list(types))
-            lazy.sink_parquet(temporary, row_group_size=group_rows, compression="lz4")
-        else:
-            _read_file(source, path, types).write_parquet(temporary, row_group_size=group_rows)
+        lazy = _scan_csv(source, path, types)
+        lazy.sink_parquet(temporary, row_group_size=group_rows, compression="lz4")
         temporary.replace(copy)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise _explain(error, source, path, types) from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise explain_error(error, source, path, types) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def explain_table_error(error: Exception, path: Path) -> DataError:
+def explain_table_error(error: BaseException, path: Path) -> DataError:
     """What is wrong with a Parquet file that polars could not read."""
-    return _explain(error, ParquetSource(path=str(path), target="?"), path)
-
-
-def _scan_file(
-    source: TableSource, path: Path, types: Mapping[str, Any], size: int
-) -> Iterator[polars.DataFrame]:
-    import polars as pl
-
-    if isinstance(source, CsvSource) and not _is_utf8(source):  # polars decodes it as a whole
-        whole = _read_file(source, path, types)
-        yield from whole.iter_slices(size)
-        return
-    if isinstance(source, CsvSource):
-        check_columns(path, _check_header(source, path), types)
-        lazy = pl.scan_csv(path, glob=False, **_csv_options(source, types))
-    else:
-        lazy = pl.scan_parquet(path, glob=False)
-        check_columns(path, lazy.collect_schema().names(), types)
-    casts = [pl.col(name).cast(kind) for name, kind in types.items() if kind is not None]
-    left: polars.DataFrame | None = None
-    try:
-        for frame in lazy.select(list(types)).with_columns(casts).collect_batches(chunk_size=size):
-            left = frame if left is None else pl.concat([left, frame])
-            while left.height >= size:
-                yield _without_nan(left[:size])
-                left = left[size:]
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise _explain(error, source, path, types) from error
-    if left is not None and left.height:
-        yield _without_nan(left)
-
-
-def _without_nan(frame: polars.DataFrame) -> polars.DataFrame:
-    """What is not a number is missing."""
-    import polars as pl
-
-    floats = [name for name, kind in frame.schema.items() if kind.is_float()]
-    return frame.with_columns(pl.col(floats).fill_nan(None)) if floats else frame
+    return explain_error(error, ParquetSource(path=str(path), target="?"), path)
 
 
 def table_suffix(path: Path) -> str:
@@ -162,216 +119,171 @@ def table_suffix(path: Path) -> str:
     return SUFFIXES.get(path.suffix.lower(), "csv")
 
 
-def place_of_row(source: TableSource, paths: Paths, row: int) -> str:
-    """Where a row of all files together stands: ``houses.csv, row 17 (line 18)``."""
-    import polars as pl
-
-    for path in find_files(paths):
-        if isinstance(source, CsvSource):
-            count = _read_csv(source, path, None, None, columns=[0]).height
-        else:
-            count = int(pl.scan_parquet(path).select(pl.len()).collect().item())
-        if row < count:
-            line = f" (line {row + 2})" if isinstance(source, CsvSource) else ""
-            return f"{path}, row {row + 1:,}{line}"
-        row -= count
-    return str(paths)
-
-
-def check_columns(path: Path | str, there: list[str], wanted: Mapping[str, Any] | list[str]) -> None:
+def check_columns(
+    path: Path | str, there: list[str], wanted: Mapping[str, Any] | list[str], *, is_csv: bool = False
+) -> None:
     """Refuse a table that lacks a column.
 
     Raises:
         DataError: The columns that are not there.
     """
-    missing = [name for name in wanted if name not in there]
+    known = set(there)
+    missing = [name for name in wanted if name not in known]
     if missing:
         near = did_you_mean(missing[0], there) or f"; there are {listed([shorten(name) for name in there])}"
+        near = (guess_separator(there) if is_csv else "") or near
         shown = listed([f"'{shorten(name)}'" for name in missing])
         raise DataError(f"{path}: there is no column {shown}{near}")
+
+
+def _scan_file(
+    source: TableSource, path: Path, types: Mapping[str, Any], size: int
+) -> Iterator[polars.DataFrame]:
+    import polars as pl
+
+    left: polars.DataFrame | None = None
+    try:
+        for frame in _scan(source, path, types).collect_batches(chunk_size=size):
+            left = frame if left is None else pl.concat([left, frame])
+            while left.height >= size:
+                yield left[:size]
+                left = left[size:]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise explain_error(error, source, path, types) from error
+    if left is not None and left.height:
+        yield left
 
 
 def _read_file(source: TableSource, path: Path, types: Mapping[str, Any]) -> polars.DataFrame:
     import polars as pl
 
     try:
-        if isinstance(source, CsvSource):
-            check_columns(path, _check_header(source, path), types)
-            frame = _read_csv(source, path, types, None, columns=list(types))
-        else:
-            schema = pl.scan_parquet(path).collect_schema()
-            check_columns(path, schema.names(), types)
-            frame = pl.read_parquet(path, columns=list(types))
-            frame = frame.with_columns(
-                pl.col(name).cast(kind)
-                for name, kind in types.items()
-                if kind is not None and schema[name] != kind
-            )
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise _explain(error, source, path, types) from error
+        frame = _scan(source, path, types).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise explain_error(error, source, path, types) from error
+    _refuse_nothing(frame, path)
+    return frame
+
+
+def _refuse_nothing(frame: polars.DataFrame, path: Path) -> None:
     if not frame.height:
         raise DataError(f"{path} has a header and no rows; expected examples")
-    return frame.select(list(types))
 
 
-def _read_csv(
-    source: CsvSource,
-    path: Path,
-    types: Mapping[str, Any] | None,
-    rows: int | None,
-    *,
-    columns: list[Any] | None = None,
-) -> polars.DataFrame:
-    import polars as pl
-
-    return pl.read_csv(
-        path,
-        encoding="utf8" if _is_utf8(source) else source.encoding,
-        n_rows=rows,
-        columns=columns,
-        glob=False,
-        **_csv_options(source, types),
-    )
-
-
-def _csv_options(source: CsvSource, types: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {
-        "separator": source.separator,
-        "null_values": source.missing,
-        "infer_schema_length": SAMPLE_ROWS,
-        "try_parse_dates": True,
-        "schema_overrides": {name: kind for name, kind in (types or {}).items() if kind is not None},
-    }
-
-
-def _is_utf8(source: CsvSource) -> bool:
-    return source.encoding.lower().replace("-", "") == "utf8"
-
-
-def _check_header(source: CsvSource, path: Path) -> list[str]:
-    """The names of a file's columns.
+def _one_after_the_other(frames: list[polars.DataFrame], files: list[Path]) -> polars.DataFrame:
+    """The rows of all files.
 
     Raises:
-        DataError: There are none, or too many, or one stands twice.
+        DataError: A column holds dates in one of them and something else in another.
     """
-    names = next(_rows(source, path), [])
-    if not any(names):
-        raise DataError(f"{path}: expected the names of the columns in the first line, found nothing")
-    if len(names) > MOST_COLUMNS:
-        raise DataError(
-            f"{path} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read from a table. "
-            "Keep wide data as arrays: source npz or npy"
-        )
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1] if len(names) < 1000 else []
-    if twice:
-        raise DataError(
-            f"{path}: the column '{shorten(twice[0])}' stands twice in the first line; rename one"
-        )
-    return names
+    import polars as pl
 
-
-def _rows(source: CsvSource, path: Path) -> Iterator[list[str]]:
-    """The rows of a file as texts, the header first: slow, for messages."""
     try:
-        with _open(source, path) as file:
-            yield from csv.reader(file, delimiter=source.separator)
-    except (UnicodeDecodeError, csv.Error, OSError, EOFError, LookupError) as error:
-        raise _explain(error, source, path) from error
+        return pl.concat(frames, how="vertical_relaxed") if len(frames) > 1 else frames[0]
+    except pl.exceptions.PolarsError as error:
+        first = frames[0].schema
+        for frame, path in zip(frames, files, strict=True):
+            for name, kind in frame.schema.items():
+                if kind != first[name]:
+                    message = f"column '{shorten(name)}' holds {kind}, and {first[name]} in {files[0].name}"
+                    raise DataError(f"{path}: {message}") from error
+        raise
 
 
-def _open(source: CsvSource, path: Path) -> IO[str]:
-    encoding = "utf-8-sig" if _is_utf8(source) else source.encoding
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    if compressed:
-        return gzip.open(path, "rt", encoding=encoding, newline="")
-    return path.open(encoding=encoding, newline="")
+def _scan(source: TableSource, path: Path, types: Mapping[str, Any]) -> polars.LazyFrame:
+    """Columns of a file, before any of them is read.
 
+    Raises:
+        DataError: One of them is not there, or holds lists.
+    """
+    import polars as pl
 
-def _explain(
-    error: Exception, source: TableSource, path: Path, types: Mapping[str, Any] | None = None
-) -> DataError:
-    """What is wrong with a file that polars could not read, with row and column where they can be found."""
-    if isinstance(error, DataError):
-        return error
-    if isinstance(error, LookupError) and "encoding" in str(error):
-        return DataError(
-            f"{path}: there is no encoding '{getattr(source, 'encoding', '')}'; try latin1 or utf8"
-        )
-    if isinstance(error, OSError) and error.strerror:
-        return DataError(f"{path}: cannot be read: {error.strerror}")
     if isinstance(source, CsvSource):
-        found = (
-            _find_wrong_bytes(source, path)
-            or _find_ragged_row(source, path)
-            or _find_text(source, path, types)
-        )
-        if found:
-            return DataError(f"{path}, {found}")
-    reason = shorten(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, 200)
-    kind = "a CSV file" if isinstance(source, CsvSource) else "a Parquet file"
-    return DataError(f"{path} cannot be read as {kind}: {reason}")
-
-
-def _find_wrong_bytes(source: CsvSource, path: Path) -> str | None:
-    """The first bytes that are not in the encoding."""
-    try:
-        with _open(source, path) as file:
-            for number in itertools.count(1):
-                try:
-                    if not file.readline():
-                        return None
-                except UnicodeDecodeError as error:
-                    byte = f"0x{error.object[error.start]:02x}"
-                    return (
-                        f"line {number} or a little after: the byte {byte} is not {source.encoding}; "
-                        "save the file as UTF-8, or say how it is encoded, such as encoding: latin1"
-                    )
-    except (OSError, EOFError, LookupError) as error:
-        return f"cannot be read: {error}"
-    return None
-
-
-def _find_ragged_row(source: CsvSource, path: Path) -> str | None:
-    """The first row that has another number of values than the header."""
-    rows = _rows(source, path)
-    header = next(rows, [])
-    for number, row in enumerate(rows, 1):
-        if row and len(row) != len(header):
-            return (
-                f"row {number:,} (line {number + 1}): expected {len(header)} values as in the first line, found "
-                f"{len(row)}; look for a missing quote or a {source.separator!r} too many"
+        return _scan_csv(source, path, types)
+    lazy = pl.scan_parquet(path, glob=False)
+    schema = lazy.collect_schema()
+    check_columns(path, schema.names(), types)
+    for name in types:
+        kind = schema[name]
+        coded = kind in (pl.Categorical, pl.Enum) and types[name] is not None and types[name].is_numeric()
+        if kind.is_nested() or coded or kind in (pl.Binary, pl.Object, pl.Duration):
+            wanted = "numbers" if coded else "numbers, texts or dates"
+            raise DataError(
+                f"{path}: column '{shorten(name)}' holds {kind}, expected {wanted}; leave it out, or make another "
+                "column of it"
             )
-    return None
+    return _typed(lazy, types)
 
 
-def _find_text(source: CsvSource, path: Path, types: Mapping[str, Any] | None) -> str | None:
-    """The first text in a column of numbers."""
-    names = [name for name, kind in (types or {}).items() if kind is not None and kind.is_numeric()]
-    rows = _rows(source, path)
-    header = next(rows, [])
-    places = [(header.index(name), name) for name in names if name in header]
-    for number, row in enumerate(rows, 1):
-        for index, name in places:
-            value = row[index] if index < len(row) else ""
-            if value not in source.missing and not is_number(value):
-                return explain_text(name, number, value, line=True)
-    return None
+def _typed(lazy: polars.LazyFrame, types: Mapping[str, Any]) -> polars.LazyFrame:
+    """The columns in their types; what is not a number is missing."""
+    import polars as pl
+
+    casts = [
+        pl.col(name).cast(kind).fill_nan(None) if kind.is_float() else pl.col(name).cast(kind)
+        for name, kind in types.items()
+        if kind is not None
+    ]
+    return lazy.select(list(types)).with_columns(casts)
 
 
-def explain_text(column: str, row: int, value: str, *, line: bool) -> str:
-    """What to say of a text among numbers."""
-    at = f" (line {row + 1})" if line else ""
-    return (
-        f"row {row:,}{at}, column '{shorten(column)}': expected a number, found {shorten(repr(value))}; correct it, "
-        f"add it to missing, or say columns: {{{shorten(column)}: category}}"
+def _scan_csv(
+    source: CsvSource, path: Path, types: Mapping[str, Any] | None, rows: int | None = None
+) -> polars.LazyFrame:
+    """Columns of a CSV file, before any of them is read.
+
+    Args:
+        source: How it is written.
+        path: The file.
+        types: The columns with their types; None: all, as they look.
+        rows: So many will do; what does not fit their types is missing then.
+    """
+    import polars as pl
+
+    names = read_header(source, path)
+    if types is not None:
+        check_columns(path, names, types, is_csv=True)
+    blanks = find_blank_rows(source, path, rows)
+    lazy = pl.scan_csv(
+        path if is_utf8(source) else _in_utf8(source, path),
+        new_columns=names,
+        separator=source.separator,
+        decimal_comma=source.decimal == ",",
+        null_values=source.missing + [f" {text}" for text in source.missing],
+        infer_schema_length=SAMPLE_ROWS,
+        try_parse_dates=True,
+        schema_overrides={name: kind for name, kind in (types or {}).items() if kind is not None},
+        ignore_errors=rows is not None,
+        n_rows=None if rows is None else rows + len(blanks),
+        glob=False,
     )
+    if blanks:
+        lazy = lazy.with_row_index(ROW).filter(~pl.col(ROW).is_in(blanks)).drop(ROW)
+    return lazy if types is None else _typed(lazy, types)
 
 
-def is_number(text: str) -> bool:
-    """Whether a text is a number as polars reads it."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _in_utf8(source: CsvSource, path: Path) -> io.BytesIO:
+    """The whole of a file in the encoding that polars takes."""
+    with explained(source, path), open_text(source, path) as file:
+        return io.BytesIO(file.read().encode())
+
+
+def _recognize(sample: polars.DataFrame, source: CsvSource) -> polars.DataFrame:
+    """The sample with numbers and dates as such where they stand in quotes or between spaces."""
+    import polars as pl
+
+    for name, kind in sample.schema.items():
+        texts = sample[name]
+        if kind != pl.String or texts.null_count() == texts.len():
+            continue
+        texts = texts.str.strip_chars()
+        if source.decimal == ",":
+            texts = texts.str.replace(",", ".", literal=True)
+        for better in (pl.Int64, pl.Float64):
+            found = texts.cast(better, strict=False)
+            if found.null_count() == texts.null_count():
+                texts = found
+                break
+        if source.decimal == "," or texts.dtype != pl.String:
+            sample = sample.with_columns(texts)
+    return sample

@@ -115,30 +115,35 @@ def find_classes(column: polars.Series, place: str) -> list[str]:
         DataError: There is one class only, or so many that the column must be an identifier.
     """
     values = column.drop_nulls()
-    classes = sort_classes([str(one) for one in values.unique().to_list()])
-    name = shorten(column.name)
-    if len(classes) < 2:
+    name, distinct = shorten(column.name), values.n_unique()
+    if distinct < 2:
         raise DataError(
-            f"{place}: the target '{name}' has the same value in all rows ({shorten(repr(classes[0]))}); "
+            f"{place}: the target '{name}' has the same value in all rows ({shorten(repr(str(values[0])))}); "
             "there is nothing to tell apart"
-            if classes
+            if distinct
             else f"{place}: the target '{name}' has no value in any row"
         )
-    if len(classes) > max(MOST_CLASSES_OF_FEW, values.len() / LEAST_EXAMPLES_OF_A_CLASS):
+    if distinct > max(MOST_CLASSES_OF_FEW, values.len() / LEAST_EXAMPLES_OF_A_CLASS):
         raise DataError(
-            f"{place}: the target '{name}' has {len(classes):,} different values in {values.len():,} rows. Is it an "
+            f"{place}: the target '{name}' has {distinct:,} different values in {values.len():,} rows. Is it an "
             "identifier? For a number to predict use a loss such as mse"
         )
-    return classes
+    return sort_classes([str(one) for one in values.unique().to_list()])
 
 
-def _refuse_constants(frame: polars.DataFrame, columns: list[str], place: str) -> None:
-    for name in columns:
-        values = frame[name].drop_nulls()
-        if values.len() > 1 and values.n_unique() == 1:
+def refuse_constants(y: NDArray[Any], targets: Targets, place: str) -> None:
+    """Refuse numbers to predict that are always the same.
+
+    Raises:
+        DataError: The column.
+    """
+    if targets.classes is not None or len(y) < 2:
+        return
+    for index, values in enumerate(y.reshape(len(y), -1).T):
+        if (values == values[0]).all():
+            name = shorten(targets.columns[index % len(targets.columns)])
             raise DataError(
-                f"{place}: the target '{shorten(name)}' has the same value in all rows ({values[0]:g}); there is "
-                "nothing to learn"
+                f"{place}: the target '{name}' is the same in all rows ({values[0]:g}); there is nothing to learn"
             )
 
 
@@ -177,7 +182,9 @@ def encode_targets(
             where = _where(int(values.is_null().arg_max() or 0), place, at)
             rows = values.null_count()
             more = f" ({rows:,} rows in all)" if rows > 1 else ""
-            raise DataError(f"{where} has no value in the target '{shorten(name)}'{more}; remove it, or fill it in")
+            raise DataError(
+                f"{where} has no value in the target '{shorten(name)}'{more}; remove it, or fill it in"
+            )
     if targets.classes is None:
         columns = [
             _indices(frame[name], targets.by_column[name], place, at)
@@ -189,7 +196,9 @@ def encode_targets(
         if not np.isfinite(y).all():
             row, column = np.argwhere(~np.isfinite(y))[0].tolist()
             name = shorten(targets.columns[column])
-            raise DataError(f"{_where(row, place, at)}: the target '{name}' is infinite, or larger than 3.4e38")
+            raise DataError(
+                f"{_where(row, place, at)}: the target '{name}' is infinite, or larger than 3.4e38"
+            )
         return np.ascontiguousarray(y[:, 0] if y.shape[1] == 1 else y)
     return _indices(frame[targets.columns[0]], targets.classes, place, at).to_numpy().astype(np.int32)
 

@@ -126,6 +126,9 @@ class CsvSource(TableSource):
     separator: Annotated[str, Field(min_length=1, max_length=1)] = Field(
         default=",", description="What stands between two values."
     )
+    decimal: Literal[".", ","] = Field(
+        default=".", description="What stands before the fraction of a number."
+    )
     encoding: str = Field(default="utf8", description="How the text is encoded, such as latin1.")
     missing: list[str] = Field(
         default=["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"],
