@@ -74,7 +74,7 @@ def test_neuron_with_bias_four_gives_sigmoid_of_seven(tmp_path: Path) -> None:
 def test_mean_squared_error_of_the_course_is_three(tmp_path: Path) -> None:
     run = train(COURSE / "mean_squared_error.yaml", tmp_path)
 
-    assert inference.evaluate(str(run.path), "train", display=Quiet())[1]["scores"]["loss"] == 3
+    assert inference.evaluate(str(run.path), "train", display=Quiet())[1].facts["scores"]["loss"] == 3
 
 
 @pytest.mark.parametrize(

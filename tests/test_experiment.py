@@ -181,8 +181,8 @@ def test_evaluate_gives_the_scores_of_the_training(train: Train) -> None:
 
     result = run.result()
     assert result is not None
-    assert report["scores"] == result["test"]
-    assert json.loads((run.path / "evaluation/test/scores.json").read_text()) == report
+    assert report.facts["scores"] == result["test"]
+    assert json.loads((run.path / "evaluation/test/scores.json").read_text()) == report.facts
 
 
 def test_evaluate_on_validation_gives_the_best_epochs_values(train: Train) -> None:
@@ -192,7 +192,7 @@ def test_evaluate_on_validation_gives_the_best_epochs_values(train: Train) -> No
 
     result = run.result()
     assert result is not None
-    assert report["scores"]["loss"] == pytest.approx(result["best"]["val_loss"], abs=1e-7)
+    assert report.facts["scores"]["loss"] == pytest.approx(result["best"]["val_loss"], abs=1e-7)
 
 
 def test_evaluate_on_a_part_that_the_data_lacks_says_so(train: Train) -> None:
@@ -278,7 +278,7 @@ def test_interruption_keeps_history_checkpoint_and_model(tmp_path: Path) -> None
     assert (run.path / "model.keras").is_file()
     assert len(run.checkpoints.paths()) == 1
     _, report = inference.evaluate(str(run.path), display=Quiet())
-    assert report["scores"]["loss"] > 0
+    assert report.facts["scores"]["loss"] > 0
 
 
 def test_divergence_stops_the_run_and_keeps_its_history(train: Train, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_copy_and_hash_of_the_file_lie_in_the_run(trained: Run) -> None:
 def test_train_evaluate_and_predict_agree(trained: Run) -> None:
     code = the_code(trained)
     result = trained.result()
-    scores = inference.evaluate(str(trained.path), display=Quiet(), code=code)[1]["scores"]
+    scores = inference.evaluate(str(trained.path), display=Quiet(), code=code)[1].facts["scores"]
     predictions = inference.predict(str(trained.path), display=Quiet(), code=code)[1]
 
     assert result is not None and scores == result["test"]

@@ -6,13 +6,16 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nnrun.cli.app import command
 from nnrun.cli.trainings import Code, Examples, Json, RunName, RunsDir, choose_display
 from nnrun.errors import Problem, ResourceError, SpecError
+
+if TYPE_CHECKING:
+    from nnrun.inference import Evaluation
 
 FORMATS = (".csv", ".parquet", ".json", ".jsonl")
 """What predictions can be written as; JSON is one object a line."""
@@ -30,35 +33,55 @@ def evaluate(
         list[str] | None,
         typer.Option(help="New files with their targets, instead of the run's own data.", show_default=False),
     ] = None,
+    plots: Annotated[
+        bool, typer.Option("--plots", help="Draw pictures into the run's plots folder, as PNG and SVG.")
+    ] = False,
     code: Code = None,
     runs_dir: RunsDir = None,
     json: Json = False,
 ) -> None:
-    """Score a run's model on the test part of its data, or on new data."""
+    """Score a run's model on the test part of its data, or on new data; in full in its evaluation folder."""
     from nnrun import inference
-    from nnrun.cli.console import print_json, printable, results, table
+    from nnrun.cli.console import messages, print_json
+
+    display = choose_display(json=json, quiet=False)
+    files = [str(Path(one).absolute()) for one in data] if data else None
+    opened, found = inference.evaluate(run, on, display=display, runs_dir=runs_dir, code=code, files=files)
+    if json:
+        reports = {name: judged.report for name, judged in found.outputs.items()}
+        print_json({"run": opened.id, **found.facts, "outputs": reports})
+    else:
+        _show_evaluation(opened.id, found, f"{on} " if data is None else "")
+    if plots:
+        written = inference.draw(opened, code, on, display)
+        messages().print(f"{len(written)} pictures in {opened.path / 'plots'}", markup=False)
+
+
+def _show_evaluation(run: str, found: Evaluation, kind: str) -> None:
+    """The scores, and for each output its table and its confusion matrix."""
+    from nnrun.cli.console import printable, results, table
     from nnrun.cli.wording import number
 
-    opened, report = inference.evaluate(
-        run,
-        on,
-        display=choose_display(json=json, quiet=False),
-        runs_dir=runs_dir,
-        code=code,
-        files=[str(Path(one).absolute()) for one in data] if data else None,
-    )
-    if json:
-        print_json({"run": opened.id, **report})
-        return
-    model, kind = report["model"], "" if data else f"{on} "
-    results().print(
-        f"{opened.id} on {report['examples']:,} {kind}examples of {printable(report['data'])} "
+    facts, screen = found.facts, results()
+    model = facts["model"]
+    screen.print(
+        f"{run} on {facts['examples']:,} {kind}examples of {printable(facts['data'])} "
         f"({model['weights']} weights, epoch {model['epoch']})",
         markup=False,
     )
-    results().print(
-        table(("score", "value"), [(printable(k), number(v)) for k, v in report["scores"].items()])
-    )
+    screen.print(table(("score", "value"), [(printable(k), number(v)) for k, v in facts["scores"].items()]))
+    for name, judged in found.outputs.items():
+        if len(found.outputs) > 1:
+            screen.print(printable(name), markup=False)
+        lines = judged.text.splitlines() if len(judged.text.splitlines()) <= MOST_LINES else []
+        if judged.confusion is not None:
+            lines = [*lines, "", *judged.confusion.lines(width=screen.width)]
+        for line in lines:
+            screen.print(printable(line), markup=False, highlight=False, no_wrap=True, overflow="crop")
+
+
+MOST_LINES = 30
+"""Of a table of classes on the screen; a file gets all of it."""
 
 
 @command(

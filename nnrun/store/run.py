@@ -118,7 +118,7 @@ class Run:
 
     def write_code(self, name: str, text: str) -> None:
         """Keep a copy of the Python file that the run was trained with. Nothing ever runs it from here."""
-        write_text(self._folder("code") / name, text)
+        write_text(self.folder("code") / name, text)
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Write ``run.json``: everything that was known before the first step."""
@@ -240,9 +240,13 @@ class Run:
 
     def write_evaluation(self, part: str, name: str, value: Mapping[str, Any]) -> Path:
         """Write ``evaluation/<part>/<name>`` as JSON and say where."""
-        folder = self._folder("evaluation", part)
+        folder = self.folder("evaluation", part)
         write_json(folder / name, dict(value))
         return folder / name
+
+    def write_evaluation_text(self, part: str, name: str, text: str) -> None:
+        """Write ``evaluation/<part>/<name>`` as text."""
+        write_text(self.folder("evaluation", part) / name, text)
 
     def write_model(self, save: Callable[[Path], None]) -> None:
         """Replace ``model.keras`` by what ``save`` writes.
@@ -262,7 +266,7 @@ class Run:
                 with contextlib.suppress(OSError):
                     disk.remove(temporary)
 
-    def _folder(self, *names: str) -> Path:
+    def folder(self, *names: str) -> Path:
         """A folder in the run, made where it is missing."""
         folder = self.path.joinpath(*names)
         for inner in (self.path / names[0], folder):

@@ -238,6 +238,6 @@ def test_run_is_whole_without_the_file_of_weights(tmp_path: Path) -> None:
 
     np.testing.assert_array_equal(first, network.get_layer("conv1").get_weights()[0])
     assert result is not None
-    assert inference.evaluate(str(run.path), display=Quiet())[1]["scores"] == result["test"]
+    assert inference.evaluate(str(run.path), display=Quiet())[1].facts["scores"] == result["test"]
     with pytest.raises(SpecError, match="there is no file"):
         load_spec(path)
