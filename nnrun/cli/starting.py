@@ -28,7 +28,7 @@ LONGEST_CELL = 70
 
 @command(
     "Nothing was written.",
-    epilog="Examples: nnrun init mnist_cnn my_first.yaml; nnrun init --from houses.csv --target price",
+    epilog="Example: nnrun init mnist_cnn my_first.yaml; nnrun init --from houses.csv --target price",
 )
 def init(
     template: Annotated[

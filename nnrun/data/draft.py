@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from nnrun.data.draft_lines import Line, page
+from nnrun.data.draft_lines import Line
 from nnrun.errors import Problem, SpecError
 from nnrun.spec.files import is_pattern
 from nnrun.spec.names import did_you_mean, shorten
@@ -92,6 +92,17 @@ def draft(data: str, target: str | None, file: Path) -> Draft:
         raise SpecError([Problem(f"--from: there is no {shorten(data, 200)}{_nearest(path)}")])
     if path.suffix.lower() in NO_TABLES:
         raise SpecError([Problem(f"--from: {shorten(data, 200)}: {NO_TABLES[path.suffix.lower()]}")])
+    if path.is_dir():
+        from nnrun.data.draft_folders import draft_folder
+
+        if target is not None:
+            message = "--target: the classes of a folder are the folders in it; leave --target out"
+            raise SpecError([Problem(message)])
+        return draft_folder(data, file)
+    if path.suffix.lower() == ".npz":
+        from nnrun.data.draft_arrays import draft_arrays
+
+        return draft_arrays(data, target, file)
     from nnrun.data.draft_table import draft_table
 
     return draft_table(data, target, file)
@@ -106,13 +117,8 @@ def heading(file: Path, data: str, summary: str, about: str) -> list[Line]:
             f"# Made by `nnrun init` from {shorten(Path(data).name, 200)} ({about}). It trains as it is; every"
         ),
         Line("# choice is explained, and any of them may be changed."),
-        Line("seed: 0", "of all that is random: another one gives another division of the data"),
+        Line("seed: 1", "of all that is random; another one divides the data in another way"),
     ]
-
-
-def write(lines: list[Line]) -> str:
-    """The text of a specification."""
-    return page(lines)
 
 
 def path_from(file: Path, data: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nnrun.data.columns import infer_kind
+from nnrun.data.draft_words import count_texts, measure_texts
 from nnrun.errors import DataError
 from nnrun.spec.file_sources import CategoryColumn, DateColumn, NumberColumn, TextColumn
 from nnrun.spec.names import shorten
@@ -22,7 +23,6 @@ SKEWED = 3.0
 MANY_CATEGORIES = 30
 """With more, a number for each of them is wasteful."""
 
-LARGEST_EMBEDDING = 50
 ROWS_OF_A_CATEGORY = 5
 """With fewer rows there is hardly anything to learn about one of many categories."""
 
@@ -30,11 +30,7 @@ HARDLY_ANY = 0.01
 FEW_VALUES = 5
 LARGEST_FLOAT32 = 3.4e38
 
-VOCABULARY = 5_000
-SEEN_TWICE = 2
-SHORTEST_TEXT, LONGEST_TEXT = 4, 500
-"""Words of a text that are read."""
-
+MOST_WORDS_OF_A_COLUMN = 5_000
 DATE_FORMATS = (
     "%d.%m.%Y",
     "%m/%d/%Y",
@@ -98,7 +94,7 @@ def examine(values: polars.Series, sample: polars.Series, place: str, missing: S
     try:
         kind = infer_kind(sample, place, missing)
     except DataError as error:
-        return replace(blank, reason=_of_column(str(error)))
+        kind = _of_column(str(error))
     if isinstance(kind, str | CategoryColumn | TextColumn):
         found = _examine_date_texts(there, blank)
         if found:
@@ -149,13 +145,6 @@ def look_of(values: polars.Series) -> str:
     counts = count_texts(there).sort(["count", "text"], descending=[True, False])
     shown = [shorten(text, 20) for text in counts["text"].head(4).to_list()]
     return ", ".join(shown[:3]) + (", ..." if len(shown) > 3 else "")
-
-
-def count_texts(values: polars.Series) -> polars.DataFrame:
-    """The columns ``text`` and ``count``: how often each value occurs."""
-    import polars as pl
-
-    return values.cast(pl.String).alias("text").value_counts(name="count")
 
 
 def _period(dates: polars.Series) -> str:
@@ -214,25 +203,14 @@ def _examine_categories(there: polars.Series, blank: Feature) -> Feature:
     return replace(blank, kind=kind, reason=reason, written={"category": arguments}, indices=frequent + 1)
 
 
-def embedding_size(indices: int) -> int:
-    """How long the vectors of categories should be: by the root of their number."""
-    return min(LARGEST_EMBEDDING, math.isqrt(indices - 1) + 2)
-
-
 def _examine_texts(there: polars.Series, blank: Feature) -> Feature:
     import polars as pl
 
-    words = there.cast(pl.String).head(100_000).str.to_lowercase().str.extract_all(r"[^\s[:punct:]]+")
-    lengths = words.list.len()
-    length = min(LONGEST_TEXT, max(SHORTEST_TEXT, math.ceil(lengths.quantile(0.95) or 0)))
-    median = int(lengths.cast(pl.Float64).median() or 1)  # type: ignore[arg-type]
-    counts = count_texts(words.explode().drop_nulls())["count"]
-    tokens = min(VOCABULARY, max(2, int((counts >= SEEN_TWICE).sum()) + 2))
-    reason = f"texts of about {median:,} words: the first {length} words of each, of a vocabulary "
-    reason += f"of {tokens:,} (words that occur twice or more)"
-    arguments = {"max_tokens": tokens, "sequence_length": length}
-    kind = TextColumn.model_validate(arguments)
-    return replace(blank, kind=kind, reason=reason, written={"text": arguments}, indices=tokens)
+    sizes = measure_texts(there.cast(pl.String), MOST_WORDS_OF_A_COLUMN)
+    reason = f"texts of about {sizes.usual:,} words: the first {sizes.length:,} of each, and the {sizes.tokens - 2:,} "
+    reason += "words that occur twice or more"
+    kind = TextColumn.model_validate(sizes.arguments)
+    return replace(blank, kind=kind, reason=reason, written={"text": sizes.arguments}, indices=sizes.tokens)
 
 
 def _examine_date_texts(there: polars.Series, blank: Feature) -> Feature | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from nnrun.data.draft_lines import Line
 from nnrun.spec.datasets import held_out
@@ -13,6 +15,15 @@ FEW = 20
 """With fewer examples none can be spared for a test or a validation."""
 
 HELD_OUT = 0.2
+
+EXACT = 1e15
+"""Up to here whole numbers are written as such."""
+
+MEDIUM = 64
+"""Units of a layer from which on a network is not small."""
+
+RARE = 0.2
+"""A class with less than this part of the most frequent one's examples is rare."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Size:
 
 SIZES = (
     Size(50, (8,), 0, 0.01, 8, 200, 30),
-    Size(800, (16, 8), 0.1, 0.005, 16, 200, 20),
+    Size(800, (16, 8), 0.2, 0.005, 16, 200, 20),
     Size(20_000, (64, 32), 0.2, 0.002, 32, 100, 12),
     Size(100_000, (128, 64), 0.1, 0.001, 128, 50, 8),
     Size(400_000, (256, 128), 0.1, 0.001, 512, 40, 5),
@@ -58,6 +69,7 @@ class Goal:
         mean: Of a number.
         deviation: Its standard deviation.
         balanced: Whether no class is much rarer than another.
+        numbers: How many numbers, where there are no classes.
     """
 
     name: str
@@ -65,6 +77,12 @@ class Goal:
     mean: float = 0.0
     deviation: float = 1.0
     balanced: bool = True
+    numbers: int = 1
+
+
+def is_balanced(counts: Sequence[int]) -> bool:
+    """Whether no class has far fewer examples than another one."""
+    return min(counts) >= RARE * max(counts)
 
 
 def size_for(examples: int) -> Size:
@@ -80,15 +98,24 @@ def learned_from(examples: int) -> int:
     return rest - held_out(rest, HELD_OUT)
 
 
+def test_line(examples: int) -> Line:
+    """How many examples are held out for the test."""
+    if examples < FEW:
+        why = f"{examples} examples are too few to hold any out; how good the model is remains unknown"
+        return Line("test_split: 0", why)
+    held = held_out(examples, HELD_OUT)
+    return Line(f"test_split: {HELD_OUT}", f"{held:,} examples to test with; nothing is learned from them")
+
+
 def hidden_layers(examples: int) -> list[Line]:
     """The Dense layers between input and output."""
     size = size_for(examples)
-    kind = "a small network" if len(size.units) == 1 or size.units[0] < 64 else "a network of this size"
+    enough = "a small network" if size.units[0] < MEDIUM else "a network of this size"
     reason = (
-        f"{examples:,} examples to learn from: {kind} has enough to learn from them, and a larger one would"
+        f"{examples:,} example{'s' if examples > 1 else ''} to learn from: enough for {enough}; a larger one "
     )
     reason += (
-        " learn them by heart. relu lets it bend what it learns; he_normal is the start that suits relu."
+        "would learn them by heart. relu lets it bend what it learns; he_normal is the start that suits relu."
     )
     lines = []
     for index, units in enumerate(size.units):
@@ -103,11 +130,13 @@ def hidden_layers(examples: int) -> list[Line]:
 def output_layers(goal: Goal) -> list[Line]:
     """The last layer, and what brings a number to its scale."""
     if goal.classes is None:
+        deviation, mean = (_number(value, goal.deviation) for value in (goal.deviation, goal.mean))
+        what = "one number" if goal.numbers == 1 else f"{goal.numbers:,} numbers"
         return [
-            Line("- Dense: {units: 1}", "one number, which may be anything: no activation"),
+            Line(f"- Dense: {{units: {goal.numbers}}}", f"{what}, which may be anything: no activation"),
             Line(
-                f"- Rescaling: {{scale: {_number(goal.deviation)}, offset: {_number(goal.mean)}}}",
-                f"The mean of {goal.name} is {_number(goal.mean)}, its standard deviation {_number(goal.deviation)}. "
+                f"- Rescaling: {{scale: {deviation}, offset: {mean}}}",
+                f"The mean of {goal.name} is {mean}, its standard deviation {deviation}. "
                 "The layers above give numbers around 0 of size 1, which are learned best; this one makes them "
                 "into numbers of that scale.",
                 above=True,
@@ -120,37 +149,36 @@ def output_layers(goal: Goal) -> list[Line]:
     return [Line(f"- Dense: {{units: {goal.classes}, activation: softmax}}", why)]
 
 
-def training_section(goal: Goal, examples: int, size: Size | None = None) -> list[Line]:
+def training_section(
+    goal: Goal, examples: int, *, validation: Literal["split", "files"] | None, size: Size | None = None
+) -> list[Line]:
     """The section ``training``.
 
     Args:
         goal: What is to be predicted.
-        examples: All there are, those for test and validation too.
+        examples: To learn from.
+        validation: Whether examples are held out to validate on, or have files of their own.
         size: What to train with; None: what goes well with so many examples.
     """
-    size = size or size_for(learned_from(examples))
-    validated = examples >= FEW
+    size = size or size_for(examples)
     lines = [
         Line("training:"),
         *_loss(goal),
         Line("  optimizer: adam", "adapts its steps to each weight; seldom a bad choice"),
         Line(f"  learning_rate: {size.learning_rate}", "larger is faster, too large jumps about"),
-        Line(f"  epochs: {size.epochs}", "at most" if validated else "passes over the examples"),
-        Line(f"  batch_size: {size.batch_size}", _steps(learned_from(examples), size.batch_size)),
+        Line(f"  epochs: {size.epochs}", "passes over the examples" + (", at most" if validation else "")),
+        Line(f"  batch_size: {size.batch_size}", _steps(examples, size.batch_size)),
     ]
-    if not validated:
-        return lines
-    return [
-        *lines,
-        Line(f"  validation_split: {HELD_OUT}", "of the training examples; they tell when to stop"),
-        Line("  callbacks:"),
-        Line(
-            f"    - EarlyStopping: {{monitor: val_loss, patience: {size.patience}, restore_best_weights: true}}",
-            f"Ends the training when the validation examples got no better for {size.patience} epochs, and takes "
-            "the weights of the best one: going on would only learn the training examples by heart.",
-            above=True,
-        ),
-    ]
+    if validation == "split":
+        lines.append(
+            Line(f"  validation_split: {HELD_OUT}", "of the training examples; they tell when to stop")
+        )
+    if validation:
+        why = f"Ends the training when the validation examples got no better for {size.patience} epochs, and takes "
+        why += "the weights of the best one: going on would only learn the training examples by heart."
+        arguments = f"{{monitor: val_loss, patience: {size.patience}, restore_best_weights: true}}"
+        lines += [Line("  callbacks:"), Line(f"    - EarlyStopping: {arguments}", why, above=True)]
+    return lines
 
 
 def _steps(examples: int, batch_size: int) -> str:
@@ -188,6 +216,8 @@ def _loss(goal: Goal) -> list[Line]:
     return lines
 
 
-def _number(value: float) -> str:
-    """Four digits are enough for a scale."""
-    return flow(float(f"{value:.4g}"))
+def _number(value: float, precision: float) -> str:
+    """A number as exact as a scale needs: three digits of what is given as the precision."""
+    digits = 2 - math.floor(math.log10(precision))
+    rounded = round(value, digits)
+    return flow(int(rounded) if rounded.is_integer() and abs(rounded) < EXACT else rounded)

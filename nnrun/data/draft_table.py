@@ -13,16 +13,15 @@ from nnrun.data.draft_files import Table, open_table, read_column, read_columns
 from nnrun.data.draft_lines import Line, entries, indented, items, page
 from nnrun.data.draft_network import (
     FEW,
-    HELD_OUT,
     hidden_layers,
     learned_from,
     output_layers,
+    test_line,
     training_section,
 )
 from nnrun.data.draft_target import Target, check_target, examine_target, gives_away, plausible
 from nnrun.data.draft_wiring import first_layers, name_inputs
 from nnrun.errors import DataError, Problem
-from nnrun.spec.datasets import held_out
 from nnrun.spec.dump import flow
 from nnrun.spec.file_sources import CategoryColumn, DateColumn, NumberColumn, TextColumn
 from nnrun.spec.names import listed, shorten
@@ -63,7 +62,7 @@ def draft_table(data: str, target: str | None, file: Path) -> Draft:
         Line(""),
         *_model_section(goal, features, rows),
         Line(""),
-        *training_section(goal.goal, rows),
+        *training_section(goal.goal, learned_from(rows), validation="split" if rows >= FEW else None),
     ]
     found = [_found(feature) for feature in features]
     order = [target, *(feature.name for feature in features)]
@@ -163,7 +162,7 @@ def _data_section(
             "columns", {one.name: one.written for one in written}, {one.name: one.reason for one in written}
         ),
         *entries("inputs", inputs or {}, {}),
-        _test_line(rows),
+        test_line(rows),
     ]
     return [Line("data:"), Line("  source:"), Line(f"    {table.kind}:"), *indented(source, 6)]
 
@@ -179,29 +178,30 @@ def _target_line(goal: Target, target: str) -> Line:
     return Line(code, why)
 
 
-def _test_line(rows: int) -> Line:
-    if rows < FEW:
-        return Line(
-            "test_split: 0", f"{rows} rows are too few to hold any out; how good the model is remains unknown"
-        )
-    held = held_out(rows, HELD_OUT)
-    return Line(
-        f"test_split: {HELD_OUT}", f"{held:,} rows are never learned from: they say how good the model is"
-    )
-
-
 def _model_section(goal: Target, features: Sequence[Feature], rows: int) -> list[Line]:
     used = [feature for feature in features if feature.kind is not None]
-    width = sum(feature.width for feature in used)
-    columns = sum(feature.indices == 0 for feature in used)
-    why = f"{columns:,} column{'s' if columns > 1 else ''} arrive as {width:,} numbers, those of size standardized: "
-    why += "mean 0, variance 1. Categories are a number each (one-hot)."
+    why = _explain_width(used)
     layers = [
         *first_layers(used, name_inputs(used)),
         *hidden_layers(learned_from(rows)),
         *output_layers(goal.goal),
     ]
     return [Line("model:"), Line("  layers:", why, above=True), *indented(layers, 4)]
+
+
+def _explain_width(used: Sequence[Feature]) -> str:
+    """How many numbers arrive, and how they are made."""
+    plain = [feature for feature in used if not feature.indices]
+    width = sum(feature.width for feature in plain)
+    if not plain:
+        return ""
+    columns = f"{len(plain):,} columns arrive" if len(plain) > 1 else "1 column arrives"
+    why = f"{columns} as {width:,} number{'s' if width > 1 else ''}. Sizes are brought to mean 0 and variance 1."
+    if any(isinstance(feature.kind, CategoryColumn) for feature in plain):
+        why += " Each category has a number of its own, which is 1 where it is present (one-hot)."
+    if any(feature.missing and isinstance(feature.kind, NumberColumn) for feature in plain):
+        why += " Where a number is missing, the median takes its place and a flag says so."
+    return why
 
 
 def _found_target(goal: Target, target: str, values: polars.Series) -> Found:

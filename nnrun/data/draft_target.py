@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nnrun.data.draft_network import FEW, Goal
+from nnrun.data.draft_network import FEW, Goal, is_balanced
 from nnrun.data.targets import Targets, encode_targets, fit_targets, refuse_lonely_classes
 from nnrun.errors import DataError, Problem, SpecError
 from nnrun.spec.names import did_you_mean, listed, shorten
@@ -20,16 +20,14 @@ FEW_CLASSES = 20
 """So many different whole numbers are taken for classes."""
 
 ROWS_OF_A_CLASS = 5
-RARE = 0.2
-"""A class with less than this part of the most frequent one's examples is rare."""
-
-SAME = 0.9999
+SAME = 1 - 1e-6
 """A correlation from which on two columns say the same."""
 
 TELLING = ("target", "label", "class", "y", "species", "outcome", "price", "category", "result", "survived")
 """Names that targets often have."""
 
 MOST_SUGGESTED = 5
+MOST_CLASSES_SHOWN = 6
 UNKNOWN_THEN = "where that is not known yet, neither is this"
 """Why a column that gives the target away is of no use."""
 
@@ -110,11 +108,15 @@ def _classes(texts: polars.Series, whole: bool, place: str) -> Target:
         refuse_lonely_classes(y, targets, place)
     names = targets.classes or []
     counts = np.bincount(y, minlength=len(names)).tolist()
-    balanced = min(counts) >= RARE * max(counts)
-    shown = [f"{shorten(name, 20)} ({count:,})" for name, count in zip(names, counts, strict=True)]
-    values = ", ".join(shown[:6]) + (", ..." if len(shown) > 6 else "")
-    goal = Goal(shorten(texts.name), len(names), balanced=balanced)
+    values = describe_classes(names, counts)
+    goal = Goal(shorten(texts.name), len(names), balanced=is_balanced(counts))
     return Target(goal, dict(zip(names, counts, strict=True)), whole, values)
+
+
+def describe_classes(names: Sequence[str], counts: Sequence[int]) -> str:
+    """The first classes with their numbers of examples."""
+    shown = [f"{shorten(name, 20)} ({count:,})" for name, count in zip(names, counts, strict=True)]
+    return ", ".join(shown[:MOST_CLASSES_SHOWN]) + (", ..." if len(shown) > MOST_CLASSES_SHOWN else "")
 
 
 def _number(there: polars.Series) -> Target:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nnrun.data.draft_columns import Feature, embedding_size
+from nnrun.data.draft_columns import Feature
 from nnrun.data.draft_lines import Line
+from nnrun.data.draft_words import LONGEST_EMBEDDING, LONGEST_WORD_VECTOR, embedding_size
 from nnrun.spec.dump import flow
 from nnrun.spec.file_sources import TextColumn
 from nnrun.spec.names import shorten
@@ -16,7 +17,6 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 NUMBERS = "numbers"
 TAKEN = ("input", NUMBERS)
-TEXT_VECTOR = 16
 
 
 def name_inputs(features: Sequence[Feature]) -> dict[str, list[str]] | None:
@@ -78,7 +78,7 @@ def _embedding(feature: Feature, name: str | None) -> list[Line]:
         name: Of its input; None where it is the only one.
     """
     is_text = isinstance(feature.kind, TextColumn)
-    size = TEXT_VECTOR if is_text else embedding_size(feature.indices)
+    size = embedding_size(feature.indices, LONGEST_WORD_VECTOR if is_text else LONGEST_EMBEDDING)
     arguments = {"input_dim": feature.indices, "output_dim": size} | ({"inputs": name} if name else {})
     named = f": {flow({'name': _vector(name)})}" if name else ""
     what = "word" if is_text else "category"
