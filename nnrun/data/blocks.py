@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from nnrun.data.files import find_files
 from nnrun.data.streaming import BLOCK_ROWS
-from nnrun.data.tables import csv_to_parquet, explain_table_error, read_tables_lazily
+from nnrun.data.tables import count_rows, csv_to_parquet, read_rows_of
+from nnrun.errors import DataError
 from nnrun.spec.file_sources import CsvSource, Paths, TableSource
 from nnrun.store.durable import make_folders
 
@@ -30,15 +32,12 @@ SAMPLED_VALUES = 20_000_000
 
 def table_bytes(source: TableSource, types: Mapping[str, Any]) -> int:
     """The memory that the rows of the training files take as float32, estimated without reading them."""
-    import polars as pl
-
     files = find_files(source.path)
     if isinstance(source, CsvSource):
         # A number takes some six characters; what is packed unpacks to about four times its size.
         size = sum(path.stat().st_size * (4 if path.suffix == ".gz" else 1) for path in files)
         return int(size * 4 / 6)
-    rows = int(pl.scan_parquet(files, glob=False).select(pl.len()).collect().item())
-    return rows * 4 * len(types)
+    return sum(map(count_rows, files)) * 4 * len(types)
 
 
 def as_parquet(source: TableSource, paths: Paths, types: Mapping[str, Any]) -> list[Path]:
@@ -58,6 +57,7 @@ def as_parquet(source: TableSource, paths: Paths, types: Mapping[str, Any]) -> l
         facts = path.stat()
         options = (
             source.separator,
+            source.decimal,
             source.encoding,
             source.missing,
             {name: str(t) for name, t in types.items()},
@@ -75,13 +75,70 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_DIR) or Path.home() / ".cache" / "nnrun")
 
 
-def read_block(files: list[Path], types: Mapping[str, Any], index: int, rows: int) -> polars.DataFrame:
-    """A block of so many rows, counted over all files."""
-    return _read(files, types, index * rows, rows)
+@dataclass(frozen=True)
+class BlockFile:
+    """A Parquet file whose rows are read in blocks.
+
+    Args:
+        path: Where it is.
+        rows: How many it holds.
+        stamp: What changes when it changes.
+    """
+
+    path: Path
+    rows: int
+    stamp: tuple[int, ...]
+
+    @classmethod
+    def measure(cls, path: Path) -> BlockFile:
+        """Look at a file.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        return cls(path, count_rows(path), _stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+
+
+def read_block(
+    files: Sequence[BlockFile], types: Mapping[str, Any], index: int, size: int
+) -> polars.DataFrame:
+    """A block of so many rows, counted over all files.
+
+    Raises:
+        DataError: A file cannot be read, or is not what it was when it was measured.
+    """
+    import polars as pl
+
+    first, last = index * size, (index + 1) * size
+    frames = []
+    for file in files:
+        if first < file.rows and last > 0:
+            begin = max(0, first)
+            _refuse_changed(file)
+            frames.append(read_rows_of(file.path, types, begin, min(last, file.rows) - begin))
+            _refuse_changed(file)
+        first, last = first - file.rows, last - file.rows
+    return pl.concat(frames, how="vertical_relaxed")
+
+
+def _refuse_changed(file: BlockFile) -> None:
+    try:
+        changed = _stamp(file.path) != file.stamp
+    except OSError as error:
+        raise DataError(f"{file.path} is gone while it is in use: {error.strerror}") from error
+    if changed:
+        raise DataError(
+            f"{file.path} was changed while it was in use; put it back as it was, then the run can be resumed"
+        )
 
 
 def sample_blocks(
-    files: list[Path], types: Mapping[str, Any], rows: NDArray[Any], size: int
+    files: Sequence[BlockFile], types: Mapping[str, Any], rows: NDArray[Any], size: int
 ) -> tuple[polars.DataFrame, NDArray[Any]]:
     """Blocks spread evenly over a table.
 
@@ -107,13 +164,4 @@ def sample_blocks(
         found.append(rows[begin:end] - index * size + before)
         frames.append(frame)
         before += frame.height
-    return pl.concat(frames), np.concatenate(found)
-
-
-def _read(files: list[Path], types: Mapping[str, Any], first: int, count: int) -> polars.DataFrame:
-    import polars as pl
-
-    try:
-        return read_tables_lazily(files, types).slice(first, count).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise explain_table_error(error, files[0]) from error
+    return pl.concat(frames, how="vertical_relaxed"), np.concatenate(found)

@@ -558,7 +558,8 @@ def _layers(step: Numbers | Category | Text, tensor: Any) -> Any:
         return lookup(tensor)
     if isinstance(step, Text):
         idf = {} if step.idf is None else {"idf_weights": step.idf}
-        return _vectorization(step.settings, vocabulary=step.vocabulary, **idf)(tensor)
+        tokens = _vectorization(step.settings, vocabulary=step.vocabulary, **idf)(tensor)
+        return keras.ops.reshape(tokens, (-1, step.width))  # of a bag Keras tells another shape than it has
     ops = keras.ops
     missing = ops.isnan(tensor)
     filled = ops.where(missing, np.asarray(step.fill, "float32"), tensor)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from nnrun.data.blocks import as_parquet, read_block, sample_blocks, table_bytes
+from nnrun.data.blocks import BlockFile, as_parquet, read_block, sample_blocks, table_bytes
 from nnrun.data.columns import At, Columns, choose_columns, polars_types, refuse_mixed
 from nnrun.data.files import find_files, identify_files
 from nnrun.data.preprocessing import Preprocessing, Transform, fit
@@ -56,14 +56,14 @@ class BlockPart:
     """Rows that stay in their files.
 
     Args:
-        files: Parquet files.
+        files: Their Parquet files.
         y: The targets.
         place: The files' name.
         block_rows: Rows that are read at a time.
         at: Says where a row stands.
     """
 
-    files: list[Path]
+    files: list[BlockFile]
     y: NDArray[Any]
     place: str
     block_rows: int
@@ -168,7 +168,8 @@ class TableReader:
         self.files += find_files(paths)
         at = _places(self.source, paths)
         y = encode_targets(self.targets, frame, place, at)
-        return BlockPart(files, y, place, rows_in_block(len(self.types) - len(targets)), at)
+        measured = [BlockFile.measure(file) for file in files]
+        return BlockPart(measured, y, place, rows_in_block(len(self.types) - len(targets)), at)
 
     def memory(self, part: TablePart | BlockPart) -> int:
         """The bytes that the inputs of all rows take."""

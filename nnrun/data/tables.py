@@ -81,11 +81,33 @@ def scan_table(
             raise DataError(f"{path} has a header and no rows; expected examples")
 
 
-def read_tables_lazily(files: list[Path], types: Mapping[str, Any]) -> polars.LazyFrame:
-    """The columns of Parquet files, one after the other, before any of them is read."""
+def read_rows_of(path: Path, types: Mapping[str, Any], first: int, count: int) -> polars.DataFrame:
+    """Some rows of a Parquet file.
+
+    Raises:
+        DataError: It cannot be read, or lacks a column.
+    """
     import polars as pl
 
-    return _typed(pl.scan_parquet(files, glob=False), types)
+    source = ParquetSource(path=str(path), target="?")
+    try:
+        return _scan(source, path, types).slice(first, count).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise explain_error(error, source, path, types) from error
+
+
+def count_rows(path: Path) -> int:
+    """The number of rows of a Parquet file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    import polars as pl
+
+    try:
+        return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise explain_error(error, ParquetSource(path=str(path), target="?"), path) from error
 
 
 def csv_to_parquet(
@@ -107,11 +129,6 @@ def csv_to_parquet(
         raise explain_error(error, source, path, types) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def explain_table_error(error: BaseException, path: Path) -> DataError:
-    """What is wrong with a Parquet file that polars could not read."""
-    return explain_error(error, ParquetSource(path=str(path), target="?"), path)
 
 
 def table_suffix(path: Path) -> str:
