@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from nnrun.data.columns import infer_kind
 from nnrun.data.draft_network import FEW, Goal, is_balanced
 from nnrun.data.targets import Targets, encode_targets, fit_targets, refuse_lonely_classes
 from nnrun.errors import DataError, Problem, SpecError
@@ -169,7 +170,10 @@ def plausible(frame: polars.DataFrame) -> list[str]:
     for index, values in enumerate(frame.iter_columns()):
         try:
             target = examine_target(values, "")
+            is_identifier = isinstance(infer_kind(values, ""), str) and not target.counts
         except (SpecError, DataError):
+            continue
+        if is_identifier:
             continue
         few = target.goal.classes is not None and len(target.counts) <= FEW_CLASSES
         named = values.name.lower() in TELLING

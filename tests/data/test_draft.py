@@ -325,7 +325,7 @@ def test_draft_without_a_target_lists_the_columns(tmp_path: Path) -> None:
 
     assert [one.name for one in raised.value.found] == ["id", "price", "day", "kind"]
     assert str(raised.value) == (
-        "which column of table.csv is to be predicted? Say it with --target COLUMN; plausible: kind, price, id"
+        "which column of table.csv is to be predicted? Say it with --target COLUMN; plausible: kind, price"
     )
 
 
