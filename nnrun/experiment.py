@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from nnrun.data.kept import keep
 from nnrun.errors import ChangedError, DivergedError, Problem, SpecError
+from nnrun.evaluation import evaluate_part, write_evaluation
 from nnrun.keras_backend import divert_native_noise, load_in_background
 from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.spec.changes import Change, changes, fatal
@@ -287,6 +288,8 @@ def run_training(
     if prepared.data.test is not None:
         result["test"] = prepared.engine.evaluate(prepared.feed("test"), training.batch_size)
     if ending.reason != "interrupted":
+        if prepared.data.test is not None:
+            write_evaluation(run, "test", evaluate_part(prepared, "test", kept, result["test"]))
         run.write_result(result)
     display.on_result(run, result)
     return ending

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnrun.data.kept import data_of_files, data_of_shapes, input_facts, read_kept, restore_reader
 from nnrun.data.load import Data
 from nnrun.data.streaming import as_whole
-from nnrun.errors import DataError
+from nnrun.evaluation import Evaluation, judge_outputs, write_evaluation
 from nnrun.experiment import Display, refuse_other_data, reload_spec
 from nnrun.keras_backend import divert_native_noise
-from nnrun.report.evaluation import Judged, Known, as_csv, judge, slug
 from nnrun.spec.file_sources import Paths
-from nnrun.spec.schema import Choice
 from nnrun.store.run import Run
 from nnrun.store.runs import find_run, runs_directory
 from nnrun.training.checkpoint import assign_model
@@ -70,61 +65,6 @@ def evaluate(
     if not files:
         write_evaluation(run, part, found)
     return run, found
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How good a model is on some examples.
-
-    Args:
-        facts: ``{"part", "examples", "data", "model", "scores"}``.
-        outputs: Each output that gives classes or numbers, judged, by its name.
-    """
-
-    facts: dict[str, Any]
-    outputs: dict[str, Judged]
-
-
-def judge_outputs(
-    prepared: Prepared, outputs: Mapping[str, NDArray[Any]], y: NDArray[Any]
-) -> dict[str, Judged]:
-    """Judge each of a model's outputs that gives classes or numbers."""
-    data, spec = prepared.data, prepared.spec
-    counts = data.targets.counts()
-    found = {}
-    for name, output in outputs.items():
-        learnt = learnt_by(name, spec.data.target, counts)
-        if learnt == "inputs" or not np.isfinite(output).all():
-            continue
-        losses = spec.training.loss
-        loss = losses if isinstance(losses, Choice) else losses[name]
-        is_logits = loss.arguments.get("from_logits") is True
-        if learnt in counts:
-            values, classes = y[:, list(counts).index(learnt)], data.targets.by_column.get(learnt)
-            known = Known(values.astype(np.int64) if classes else values, classes, [learnt], is_logits)
-        else:
-            names = data.targets.columns if data.reader is not None else None
-            known = Known(y, data.class_names, names, is_logits)
-        with contextlib.suppress(
-            DataError
-        ):  # outputs that are no probabilities: the scores say what there is to say
-            if judged := judge(output, known):
-                found[name] = judged
-    return found
-
-
-def write_evaluation(run: Run, part: Part, found: Evaluation) -> None:
-    """Write what was found into the run; with several outputs each has its name before its files."""
-    run.write_evaluation(part, "scores.json", found.facts)
-    for name, judged in found.outputs.items():
-        prefix = f"{slug(name)}-" if len(found.outputs) > 1 else ""
-        kind = "regression" if judged.confusion is None else "report"
-        run.write_evaluation(part, f"{prefix}{kind}.json", judged.report)
-        if judged.confusion is not None:
-            run.write_evaluation(part, f"{prefix}confusion.json", judged.confusion.plain())
-        run.write_evaluation_text(part, f"{prefix}report.txt", judged.text)
-        for table, rows in judged.tables.items():
-            run.write_evaluation_text(part, f"{prefix}{table}", as_csv(rows))
 
 
 def draw(run: Run, code: Path | None, part: Part, display: Display) -> list[Path]:

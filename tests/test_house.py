@@ -20,6 +20,7 @@ FLOORS = {
     "training": 5,
     "explain": 6,
     "report": 6,
+    "evaluation": 6.5,
     "experiment": 7,
     "inference": 7.5,
     "verification": 7.5,

@@ -15,7 +15,7 @@ from nnrun.cli.trainings import Code, Examples, Json, RunName, RunsDir, choose_d
 from nnrun.errors import Problem, ResourceError, SpecError
 
 if TYPE_CHECKING:
-    from nnrun.inference import Evaluation
+    from nnrun.evaluation import Evaluation
 
 FORMATS = (".csv", ".parquet", ".json", ".jsonl")
 """What predictions can be written as; JSON is one object a line."""
