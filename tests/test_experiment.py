@@ -60,6 +60,7 @@ def test_train_leaves_a_directory_that_tells_everything(train: Train) -> None:
     assert sorted(path.name for path in run.path.iterdir()) == [
         "checkpoints",
         "config.yaml",
+        "evaluation",
         "lock",
         "metrics.jsonl",
         "model.keras",

@@ -46,7 +46,7 @@ class Data:
         test: What nothing is learned from; None where the source has none.
         class_names: One for each class; None for regression.
         fingerprint: ``sha256:<hex>`` of the content, before the validation part is taken from it.
-        split: ``train`` and ``validation``: ascending indices (int64) into the source's training part.
+        split: ``train`` and ``validation``: ascending indices into the source's training part.
         warning: What nobody must miss, such as a fallback.
         reader: What read the user's own files; None for the built-in sources.
         notes: What is good to know, such as columns that are left out.

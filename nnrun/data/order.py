@@ -44,11 +44,14 @@ def block_order(
         return np.arange(bounds[-1], dtype=np.int32)
     generator = _generator(seed, epoch)
     blocks = generator.permutation(len(bounds) - 1)
-    pools = []
+    found = np.empty(bounds[-1], np.int32)
+    filled = 0
     for begin in range(0, len(blocks), pool):
         members = [np.arange(bounds[one], bounds[one + 1]) for one in blocks[begin : begin + pool]]
-        pools.append(generator.permutation(np.concatenate(members)))
-    return np.concatenate(pools).astype(np.int32)
+        rows = generator.permutation(np.concatenate(members))
+        found[filled : filled + len(rows)] = rows
+        filled += len(rows)
+    return found
 
 
 def _generator(seed: int, epoch: int) -> np.random.Generator:

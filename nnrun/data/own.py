@@ -78,7 +78,7 @@ class Own:
         train: What is learned from.
         validation: What tells the best epoch, if any.
         test: What nothing is learned from, if any.
-        split: ``train``, ``validation`` and ``test``: ascending rows (int64) of the training files.
+        split: ``train``, ``validation`` and ``test``: ascending rows of the training files.
         cache: Where the examples are kept: ``memory``, ``disk`` or ``none``.
         notes: What is good to know, such as columns that are left out.
     """
@@ -197,4 +197,5 @@ def divide(
         if fraction:
             learned, chosen = split_indices(part.y[rows], fraction, seed=seed, setting=setting)
             rows, held[name] = rows[learned], rows[chosen]
-    return {"train": rows, **held}
+    small = np.int32 if len(part.y) < 2**31 else np.int64  # there can be a billion of them
+    return {name: found.astype(small) for name, found in ({"train": rows} | held).items()}

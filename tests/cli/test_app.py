@@ -56,6 +56,7 @@ def test_commands_are_those_of_this_version() -> None:
         "ls",
         "note",
         "predict",
+        "report",
         "resume",
         "rm",
         "schema",
