@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nnrun.data.kept import keep
-from nnrun.errors import ChangedError, DivergedError, Problem, SpecError
+from nnrun.errors import ChangedError, DivergedError, NnrunError, Problem, SpecError
 from nnrun.evaluation import evaluate_part, write_evaluation
 from nnrun.keras_backend import divert_native_noise, load_in_background
 from nnrun.model.summary import check_on_paper, refuse_too_large
+from nnrun.report.html import write_report
 from nnrun.spec.changes import Change, changes, fatal
 from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.load import Loaded, dump_spec, load_spec
@@ -291,8 +292,17 @@ def run_training(
         if prepared.data.test is not None:
             write_evaluation(run, "test", evaluate_part(prepared, "test", kept, result["test"]))
         run.write_result(result)
+        write_page(run, display)
     display.on_result(run, result)
     return ending
+
+
+def write_page(run: Run, display: Display) -> None:
+    """Write ``report.html``. It can be written again at any time: a run does not fail for want of it."""
+    try:
+        write_report(run, run.path / "report.html")
+    except NnrunError as error:
+        display.warn(f"report.html was not written: {error}")
 
 
 def plan_of(prepared: Prepared) -> Plan:

@@ -64,6 +64,7 @@ def test_train_leaves_a_directory_that_tells_everything(train: Train) -> None:
         "lock",
         "metrics.jsonl",
         "model.keras",
+        "report.html",
         "result.json",
         "run.json",
         "tensorflow.log",

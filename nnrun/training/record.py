@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nnrun import __version__
 from nnrun.data.load import Data
 from nnrun.errors import RunError
+from nnrun.model.summary import describe_model
 from nnrun.spec.schema import Spec
 from nnrun.store.run import Run
 from nnrun.training.checkpoint import (
@@ -205,7 +206,11 @@ def facts_of(
             "classes": data.facts.classes,
             "divisor": data.facts.divisor,
         },
-        "model": {"parameters": model.count_params(), "layers": len(spec.model.layers)},
+        "model": {
+            "parameters": model.count_params(),
+            "layers": len(spec.model.layers),
+            "table": describe_model(model, spec.training)["layers"],
+        },
         "training": {
             "epochs": spec.training.epochs,
             "batch_size": spec.training.batch_size,
