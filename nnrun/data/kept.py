@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from nnrun.data.examples import Examples
 from nnrun.data.load import Data
@@ -33,14 +34,24 @@ from nnrun.store.reading import read_own
 
 FILE = "preprocessing.json"
 MOST_BYTES = 256 << 20
+MOST_NUMBERS = 1 << 28
+"""In an example: what is larger is no example, but a mistake, or meant to exhaust the memory."""
 
 
 class KeptInput(Section):
     """An input of the model."""
 
-    shape: list[int] = Field(max_length=8)
+    shape: list[Annotated[int, Field(ge=1)]] = Field(max_length=8)
     dtype: Literal["uint8", "int32", "float32"]
-    divisor: float | None = None
+    divisor: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> KeptInput:
+        if math.prod(self.shape) > MOST_NUMBERS:
+            raise ValueError(
+                f"an example of {math.prod(self.shape):,} numbers; expected at most {MOST_NUMBERS:,}"
+            )
+        return self
 
 
 class Kept(Section):
@@ -58,9 +69,20 @@ class Kept(Section):
     format: Literal[1] = 1
     source: str
     arguments: dict[str, Any]
-    inputs: dict[str, KeptInput]
+    inputs: dict[str, KeptInput] = Field(min_length=1)
     targets: Targets
     preprocessing: Preprocessing | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Kept:
+        if not self.targets.columns:
+            raise ValueError("expected targets")
+        made = self.preprocessing
+        if made is not None:
+            found = {name: (list(made.shape(name)), made.dtype(name)) for name in made.inputs}
+            if found != {name: (one.shape, one.dtype) for name, one in self.inputs.items()}:
+                raise ValueError("what preprocessing makes is not what the model's inputs are")
+        return self
 
     @property
     def choice(self) -> Choice:

@@ -43,6 +43,7 @@ def explain_error(
         return DataError(f"{path}{find_wrong_bytes(source, path)}")
     if "more fields" in text:
         refuse_ragged_rows(source, path)
+        reason = "a row has more values than the first line has names; look for a quote that is not closed"
     if "malformed" in text:
         reason = "a quote stands in the middle of a value; write it twice, and the whole value in quotes"
     return DataError(_find_unread(source, path, text) or f"{path} cannot be read as a CSV file: {reason}")

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nnrun.data.blocks import BlockFile, as_parquet, read_block, sample_blocks, table_bytes
 from nnrun.data.columns import At, Columns, choose_columns, polars_types, refuse_mixed
 from nnrun.data.files import find_files, identify_files
-from nnrun.data.preprocessing import Preprocessing, Transform, fit
+from nnrun.data.fitting import fit
+from nnrun.data.preprocessing import Preprocessing
 from nnrun.data.streaming import StreamedBlocks, choose_cache, rows_in_block
 from nnrun.data.table_errors import place_of_row
 from nnrun.data.tables import read_table, sample_table, scan_table
@@ -25,6 +26,7 @@ from nnrun.data.targets import (
     target_types_of,
     wants_classes,
 )
+from nnrun.data.transform import Transform
 from nnrun.spec.datasets import InputFacts
 from nnrun.spec.file_sources import CsvSource, ParquetSource, Paths, TableSource, read_column_kind
 from nnrun.spec.names import shorten

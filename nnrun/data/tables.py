@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,9 +39,9 @@ def sample_table(source: TableSource, paths: Paths) -> polars.DataFrame:
     path = find_files(paths)[0]
     try:
         if isinstance(source, CsvSource):
-            sample = _recognize(
-                _scan_csv(source, path, None, SAMPLE_ROWS).head(SAMPLE_ROWS).collect(), source
-            )
+            lazy = _scan_csv(source, path, None, SAMPLE_ROWS).head(SAMPLE_ROWS)
+            with warnings.catch_warnings(action="ignore"):  # who reads all rows will hear of it
+                sample = _recognize(lazy.collect(), source)
         else:
             sample = pl.scan_parquet(path, glob=False).head(SAMPLE_ROWS).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnrun.errors import DataError
 from nnrun.spec.file_sources import CategoryColumn
@@ -34,8 +34,18 @@ class Targets(Section):
     """
 
     columns: list[str]
-    classes: list[str] | None = None
+    classes: list[str] | None = Field(default=None, min_length=1)
     by_column: dict[str, list[str]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _check(self) -> Targets:
+        if len(set(self.columns)) < len(self.columns) or len(set(self.classes or ())) < len(
+            self.classes or ()
+        ):
+            raise ValueError("a column or a class stands twice")
+        if (self.classes and len(self.columns) > 1) or not set(self.by_column) <= set(self.columns):
+            raise ValueError("expected classes of one column, or by_column for columns of several")
+        return self
 
     def counts(self) -> dict[str, int | None]:
         """Of several columns the number of classes of each, None for numbers; empty for one column."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nnrun.data.columns import Columns
 from nnrun.data.examples import Streamed
 from nnrun.data.files import find_files, hash_files
+from nnrun.data.fitting import fit
 from nnrun.data.labelled_files import (
     fit_classes,
     is_folder,
@@ -20,9 +21,10 @@ from nnrun.data.labelled_files import (
     refuse_new_classes,
     table_source,
 )
-from nnrun.data.preprocessing import Preprocessing, Transform, fit
+from nnrun.data.preprocessing import Preprocessing
 from nnrun.data.table_reader import TablePart, TableReader, file_name, input_facts
 from nnrun.data.targets import Targets, encode_targets
+from nnrun.data.transform import Transform
 from nnrun.errors import DataError
 from nnrun.spec.datasets import InputFacts
 from nnrun.spec.file_sources import Paths, TableSource, TextColumn, TextSettings, TextSource

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from nnrun.spec.names import did_you_mean, shorten
 from nnrun.spec.schema import Choice, Chosen, Section, describe
 
-Paths = str | list[str]
+Paths = str | Annotated[list[str], Field(min_length=1)]
 
 SCALES = Literal["standardize", "min_max", "log", "none"]
 PARTS = Literal["year", "month", "day", "weekday", "hour", "minute", "dayofyear"]
