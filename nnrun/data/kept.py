@@ -18,6 +18,7 @@ from nnrun.data.preprocessing import Preprocessing
 from nnrun.data.targets import Targets
 from nnrun.errors import RunError
 from nnrun.spec.datasets import DatasetFacts, InputFacts
+from nnrun.spec.file_checks import check_file_source
 from nnrun.spec.file_sources import (
     FILE_SOURCES,
     ImagesSource,
@@ -26,7 +27,6 @@ from nnrun.spec.file_sources import (
     Paths,
     TableSource,
     TextSource,
-    check_file_source,
     read_file_source,
 )
 from nnrun.spec.schema import Choice, Section

@@ -13,7 +13,6 @@ from nnrun.data.examples import Examples, Streamed
 from nnrun.data.split import split_indices
 from nnrun.data.streaming import choose_cache
 from nnrun.data.targets import Targets, refuse_constants, refuse_lonely_classes
-from nnrun.errors import DataError
 from nnrun.spec.datasets import DatasetFacts, InputFacts
 from nnrun.spec.file_sources import FileSource
 
@@ -159,10 +158,6 @@ def _open(
     whole = reader.read(reader.training_files)
     parts: Mapping[str, Any] = {"validation": source.validation, "test": source.test}
     own = {name: reader.read(files) for name, files in parts.items() if files is not None}
-    if source.validation is not None and validation_split:
-        raise DataError(
-            "the validation examples have files of their own (data.source.validation); remove training.validation_split"
-        )
     split = divide(whole, reader.targets, source.held_out_for_test, validation_split, seed)
     reader.fit(whole, split["train"])
     return whole, own, split

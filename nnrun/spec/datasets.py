@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnrun.spec.file_sources import FILE_SOURCES, check_file_source
+from nnrun.spec.file_checks import check_file_source
+from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.inline import check_inline, class_labels, value_shape
 from nnrun.spec.names import did_you_mean, shorten
 from nnrun.spec.schema import Choice, describe

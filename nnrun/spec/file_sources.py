@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from nnrun.spec.names import did_you_mean, shorten
-from nnrun.spec.schema import Choice, Chosen, Section, describe
+from nnrun.spec.schema import Choice, Chosen, Section
 
 Paths = str | Annotated[list[str], Field(min_length=1)]
 
@@ -240,91 +239,10 @@ def path_arguments(name: str) -> tuple[str, ...]:
 
 
 def read_file_source(choice: Choice) -> FileSource:
-    """The arguments of a source of files, which :func:`check_file_source` accepts."""
+    """The arguments of a source of files, which ``check_file_source`` accepts."""
     return FILE_SOURCES[choice.name].model_validate(choice.arguments)
 
 
 def read_column_kind(choice: Choice) -> Section:
     """The arguments of a column's kind."""
     return COLUMN_KINDS[choice.name].model_validate(choice.arguments)
-
-
-def check_file_source(choice: Choice) -> list[tuple[str, str]]:
-    """What is wrong with a source of files: pairs of an argument (empty for the source itself) and a message."""
-    section = FILE_SOURCES[choice.name]
-    try:
-        source = section.model_validate(choice.arguments)
-    except ValidationError as error:
-        return list(_explain(error, section, choice.arguments))
-    return list(_check_together(choice.name, source))
-
-
-def _explain(
-    error: ValidationError, section: type[Section], arguments: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
-    from nnrun.spec.validation import expected
-
-    seen = set()
-    for detail in error.errors(include_url=False):
-        argument = str(detail["loc"][0])
-        if argument in seen:
-            continue
-        seen.add(argument)
-        kind = detail["type"] if len(detail["loc"]) == 1 else "of what is inside"
-        if kind == "extra_forbidden":
-            near = (
-                did_you_mean(argument, section.model_fields)
-                or f"; there are {', '.join(section.model_fields)}"
-            )
-            yield argument, f"unknown argument{near}"
-        elif kind == "missing":
-            about = section.model_fields[argument].description or ""
-            yield "", f"missing argument '{argument}': {about[:1].lower()}{about[1:].rstrip('.')}"
-        elif detail["type"] == "value_error":
-            yield argument, str(detail["ctx"]["error"])
-        else:
-            field = section.model_fields[argument]
-            wanted = expected(Annotated[(field.annotation, field)] if field.metadata else field.annotation)
-            yield argument, f"expected {wanted}; found {describe(arguments[argument])}"
-
-
-def _check_together(name: str, source: FileSource) -> Iterator[tuple[str, str]]:
-    """Arguments that are each right and do not go together."""
-    if source.test and source.test_split:
-        yield "test_split", "the test examples have files of their own (test); leave test_split out"
-    if isinstance(source, TableSource):
-        yield from _check_columns(source)
-    if isinstance(source, ImagesSource | TextSource):
-        column = "image" if isinstance(source, ImagesSource) else "column"
-        given = [argument for argument in (column, "target") if getattr(source, argument) is not None]
-        if len(given) == 1:
-            other = "target" if given == [column] else column
-            yield given[0], f"a table needs {column} and target, the names of two columns; {other} is missing"
-
-
-def _check_columns(source: TableSource) -> Iterator[tuple[str, str]]:
-    for column, choice in source.columns.items():
-        if choice.name not in COLUMN_KINDS:
-            near = did_you_mean(choice.name, COLUMN_KINDS) or f"; there are {', '.join(COLUMN_KINDS)}"
-            yield "columns", f"{shorten(column)}: no kind of column '{shorten(choice.name)}'{near}"
-            continue
-        section = COLUMN_KINDS[choice.name]
-        try:
-            section.model_validate(choice.arguments)
-        except ValidationError as error:
-            for argument, message in _explain(error, section, choice.arguments):
-                yield "columns", f"{shorten(column)}.{choice.name}.{argument}: {message}"
-    targets = [source.target] if isinstance(source.target, str) else source.target
-    for column in targets:
-        for argument in ("features", "ignore"):
-            if column in (getattr(source, argument) or []):
-                yield argument, f"'{shorten(column)}' is the target; take it out of {argument}"
-    if source.inputs is not None:
-        grouped = [column for columns in source.inputs.values() for column in columns]
-        for column in dict.fromkeys(grouped):
-            if grouped.count(column) > 1:
-                yield "inputs", f"'{shorten(column)}' stands in two inputs; keep one"
-            if column in targets:
-                yield "inputs", f"'{shorten(column)}' is the target; take it out of inputs"
-        if source.features is not None:
-            yield "features", "inputs names the columns already; leave features out"

@@ -23,6 +23,7 @@ MONITORED = {"ModelCheckpoint": "save_best_only"}
 
 def check_rules(tree: Node) -> Iterator[Problem]:
     """Everything that does not fit together, in no particular order."""
+    from nnrun.spec.file_rules import check_files
     from nnrun.spec.graph_rules import check_graph
     from nnrun.spec.output_rules import check_output
     from nnrun.spec.weight_rules import check_by_output, check_weights
@@ -34,6 +35,7 @@ def check_rules(tree: Node) -> Iterator[Problem]:
     yield from check_graph(tree)
     yield from check_by_output(tree)
     yield from check_weights(tree)
+    yield from check_files(tree)
     yield from check_output(tree)
 
 
