@@ -15,6 +15,7 @@ import pytest
 from quiet import Quiet
 
 from nnrun.data.draft import Draft, NoTarget, draft
+from nnrun.data.draft_lines import Line, page
 from nnrun.errors import DataError, SpecError
 from nnrun.spec.advice import advise
 from nnrun.spec.load import Loaded, load_spec
@@ -151,7 +152,13 @@ def test_draft_weighs_classes_where_one_is_rare(make: Make) -> None:
 def test_draft_takes_the_logarithm_of_skewed_amounts_only(make: Make) -> None:
     random = np.random.default_rng(0)
     skewed = random.lognormal(5, 2, ROWS)
-    columns = {"income": skewed, "debt": -skewed, "rare": [0.0] * (ROWS - 1) + [1.0], "plain": numbers()}
+    columns = {
+        "income": skewed,
+        "debt": -skewed,
+        "profit": skewed - 200,
+        "rare": [0.0] * (ROWS - 1) + [1.0],
+        "plain": numbers(),
+    }
 
     loaded = make({**columns, "y": labels("a", "b")})
 
@@ -307,6 +314,20 @@ def test_draft_names_inputs_by_letters(make: Make) -> None:
         "numbers_2": ["numbers"],
         "a_b": ["a/b"],
     }
+
+
+def test_draft_names_no_input_as_another_one_is_called(make: Make) -> None:
+    keys = [f"k{index % 40}" for index in range(ROWS * 2)]
+
+    loaded = make({"numbers": keys, "x": numbers(rows=ROWS * 2), "y": labels("a", "b", "c", rows=ROWS * 2)})
+
+    assert source_of(loaded)["inputs"] == {"numbers": ["x"], "numbers_2": ["numbers"]}
+
+
+def test_page_keeps_a_reason_a_comment() -> None:
+    assert page([Line("a: 1", "so\nb: 2\u2028c")]).splitlines() == [
+        "a: 1                                      # so\\nb: 2\\u2028c"
+    ]
 
 
 def test_draft_without_a_target_lists_the_columns(tmp_path: Path) -> None:
