@@ -13,10 +13,10 @@ from nnrun.data.draft import Draft, Found, heading, path_from
 from nnrun.data.draft_lines import Line, indented, page
 from nnrun.data.draft_network import (
     FEW,
+    HELD_OUT,
     Goal,
     Size,
     is_balanced,
-    learned_from,
     output_layers,
     test_line,
     training_section,
@@ -31,6 +31,7 @@ from nnrun.data.targets import Targets, refuse_lonely_classes, sort_classes
 from nnrun.data.text_reader import SUFFIXES as TEXTS
 from nnrun.data.text_reader import read_texts
 from nnrun.errors import Problem, SpecError
+from nnrun.spec.datasets import held_out
 from nnrun.spec.dump import flow
 from nnrun.spec.names import shorten
 
@@ -75,8 +76,11 @@ class Folder:
     @property
     def learned(self) -> int:
         """How many examples are learned from."""
-        count = len(self.listing.files)
-        return count if len(self.parts) > 2 else learned_from(count)
+        rest = len(self.listing.files)
+        for part in ("test", "validation"):
+            if part not in self.parts and len(self.listing.files) >= FEW:
+                rest -= held_out(rest, HELD_OUT)
+        return rest
 
     def sample(self) -> list[str]:
         """Some of the files at equal distances."""
@@ -214,26 +218,9 @@ def _draft(
 ) -> Draft:
     """The whole specification."""
     kind, settings = source
-    count, parts = len(folder.listing.files), folder.parts
-    about = f"{count:,} files, {len(folder.counts):,} classes"
-    classes = describe_classes(list(folder.counts), list(folder.counts.values()))
-    paths = [
-        Line(
-            f"path: {flow(path_from(file, str(parts['train'])))}",
-            f"{len(folder.counts):,} classes: {classes}",
-        )
-    ]
-    paths += [
-        Line(f"{part}: {flow(path_from(file, str(parts[part])))}", why)
-        for part, why in (
-            ("test", "nothing is learned from these"),
-            ("validation", "these tell when to stop"),
-        )
-        if part in parts
-    ]
-    arguments = [*paths, *settings, *([] if "test" in parts else [test_line(count)])]
-    validation: Literal["split", "files"] | None = "split" if count >= FEW else None
-    if "validation" in parts:
+    about = f"{len(folder.listing.files):,} files, {len(folder.counts):,} classes"
+    validation: Literal["split", "files"] | None = "split" if len(folder.listing.files) >= FEW else None
+    if "validation" in folder.parts:
         validation = "files"
     lines = [
         *heading(file, folder.data, "tells classes apart", about),
@@ -241,7 +228,7 @@ def _draft(
         Line("data:"),
         Line("  source:"),
         Line(f"    {kind}:"),
-        *indented(arguments, 6),
+        *indented([*_paths(folder, file), *settings], 6),
         Line(""),
         Line("model:"),
         *indented([*layers, *indented(output_layers(folder.goal), 2)], 2),
@@ -254,3 +241,19 @@ def _draft(
         for name, number in folder.counts.items()
     ]
     return Draft(page(lines), about, tuple(found))
+
+
+def _paths(folder: Folder, file: Path) -> list[Line]:
+    """Where the examples are, and which of them are held out."""
+    classes = describe_classes(list(folder.counts), list(folder.counts.values()))
+    reasons = {
+        "train": f"{len(folder.counts):,} classes: {classes}",
+        "test": "nothing is learned from these",
+        "validation": "these tell when to stop",
+    }
+    lines = [
+        Line(f"{'path' if part == 'train' else part}: {flow(path_from(file, str(folder.parts[part])))}", why)
+        for part, why in reasons.items()
+        if part in folder.parts
+    ]
+    return lines if "test" in folder.parts else [*lines, test_line(len(folder.listing.files))]
