@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,7 +14,7 @@ import typer
 
 from nnrun.cli.app import command
 from nnrun.cli.trainings import Code, Examples, Json, RunName, RunsDir, choose_display
-from nnrun.errors import Problem, ResourceError, SpecError
+from nnrun.errors import DataError, Problem, ResourceError, SpecError
 
 if TYPE_CHECKING:
     from nnrun.evaluation import Evaluation
@@ -118,14 +120,29 @@ def predict(
         raise SpecError([Problem(f"--output {output}: expected a name that ends in {', '.join(FORMATS)}")])
     display = choose_display(json=json, quiet=False)
     if files:
+        _refuse_overwriting(files, output)
         with tempfile.TemporaryDirectory(prefix="nnrun-stdin-") as folder:
-            chunks = _predict_files(run, _with_input(files, Path(folder)), display, runs_dir, code)
-            _show(chunks, output, first, json=json)
+            try:
+                chunks = _predict_files(run, _with_input(files, Path(folder)), display, runs_dir, code)
+                _show(chunks, output, first, json=json)
+            except DataError as error:
+                raise DataError(str(error).replace(f"{folder}{os.sep}", "")) from error
         return
     from nnrun import inference
 
     _, predictions = inference.predict(run, on, display=display, runs_dir=runs_dir, code=code)
     _show(iter([list(predictions.rows())]), output, first, json=json)
+
+
+def _refuse_overwriting(files: list[str], output: Path | None) -> None:
+    """Refuse to write predictions over what they are made from.
+
+    Raises:
+        SpecError: The output is one of the files.
+    """
+    for name in files if output and output.is_file() else []:
+        if Path(name).exists() and output and output.samefile(name):
+            raise SpecError([Problem(f"--output {output} is the file to predict from; give it another name")])
 
 
 def _with_input(files: list[str], folder: Path) -> list[str]:
@@ -134,7 +151,8 @@ def _with_input(files: list[str], folder: Path) -> list[str]:
     for name in files:
         if name == "-":
             path = folder / "standard input"
-            path.write_bytes(sys.stdin.buffer.read())
+            with path.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
             found.append(str(path))
         else:
             found.append(str(Path(name).absolute()))
@@ -186,10 +204,10 @@ def write_rows(path: Path, chunks: Iterable[list[Row]]) -> int:
 
     count = 0
     pieces: list[Any] = []
-    target = path if _is_special(path) else path.with_name(f".nnrun-{path.name}")
+    target = path if _is_special(path) else path.with_name(f".{path.name}-{os.getpid()}")
     with explained(path):
         try:
-            with target.open("wb") as file:
+            with target.open("wb" if target == path else "xb") as file:
                 for rows in chunks:
                     frame = pl.DataFrame([_plain(row) for row in rows], infer_schema_length=None)
                     if path.suffix.lower() == ".parquet":

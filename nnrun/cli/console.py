@@ -140,15 +140,16 @@ def _line(start: str, message: str) -> Text:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
-    """A plain table, numbers to the right."""
+    """A plain table, numbers to the right; nothing in it is read as markup."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index == 0 else "right")
+        made.add_column(Text(column), justify="left" if index == 0 else "right")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(Text, row))
     return made
 
 

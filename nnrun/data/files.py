@@ -37,7 +37,7 @@ def find_files(paths: Paths, *, folders: bool = False) -> list[Path]:
         found += matches
     for path in found:
         if not path.exists():
-            raise DataError(f"{path} does not exist; correct its path under data.source")
+            raise DataError(f"{path} does not exist; correct its path")
         if path.is_dir() and not folders:
             inside = sorted(one.name for one in path.iterdir())[:3]
             hint = f"; write '{path}/*{Path(inside[0]).suffix}' for the files in it" if inside else ""
