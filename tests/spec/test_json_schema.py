@@ -203,7 +203,7 @@ training:
     ("old", "new", "valid"),
     [
         ("", "", True),
-        ("picture: inputs", "picture: pictures", False),
+        ("picture: inputs", "picture: [inputs]", False),
         ("picture: {Mean", "picture: {Maen", False),
         ("[mae]", "[mea]", False),
         ("0.5}", "half}", False),
