@@ -85,22 +85,22 @@ def _find_blank_rows(path: Path, separator: str, encoding: str, most: int | None
     names = read_header(source, path)
     width, found = len(names), None
     if "16" not in encoding and "32" not in encoding:  # a byte is a separator where it looks like one
-        if most is None and _is_last_column_full(path, names, separator):
+        if most is None and _are_rows_full(path, names, separator):
             return []
         with explained(source, path), _open_bytes(path) as file:
             found = _find_quickly(file, ord(separator), width, most)
     return _find_exactly(source, path, width, most) if found is None else found
 
 
-def _is_last_column_full(path: Path, names: list[str], separator: str) -> bool:
-    """Whether polars finds a value at the end of each row: then no row is blank, or too short."""
+def _are_rows_full(path: Path, names: list[str], separator: str) -> bool:
+    """Whether polars finds no row with too many values, and a value at the end of each: then none has too few."""
     import polars as pl
 
     lazy = pl.scan_csv(
         path, new_columns=names, separator=separator, infer_schema=False, encoding="utf8-lossy", glob=False
     )
-    try:
-        return not lazy.select(pl.col(names[-1]).null_count()).collect(engine="streaming").item()
+    try:  # of all columns: where it reads a few only, it does not look for more
+        return not lazy.select(pl.all().null_count()).collect(engine="streaming").row(0)[-1]
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return False  # the others find out what is wrong
 

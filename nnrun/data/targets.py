@@ -80,7 +80,8 @@ def target_types_of(targets: Targets) -> dict[str, Any]:
     import polars as pl
 
     if targets.classes is not None:
-        return dict.fromkeys(targets.columns, pl.String)
+        whole = all(one.lstrip("-").isdecimal() and str(int(one)) == one for one in targets.classes)
+        return dict.fromkeys(targets.columns, pl.Int64 if whole else pl.String)
     return {name: pl.String if name in targets.by_column else pl.Float32 for name in targets.columns}
 
 
