@@ -95,9 +95,13 @@ def _copy(template: str, target: Path, force: bool, json: bool) -> None:
         print_json({"template": found.name, "config": str(target), "files": [str(path) for path in files]})
         return
     typer.echo(f"{printable(str(target))}: a copy of {found.name}; {found.summary}")
-    for path in list(files)[1:]:
+    for path in [one for one in list(files)[1:] if one.parent == target.parent]:
         about = "lets editors complete and check specifications" if path == schema else "goes with it"
         typer.echo(f"{printable(str(path))}: {about}")
+    inside = [path for path in files if path.parent != target.parent]
+    if inside:
+        folder = target.parent / inside[0].relative_to(target.parent).parts[0]
+        typer.echo(f"{printable(str(folder))}: {len(inside)} files go with it")
     typer.echo(f"next: nnrun train {printable(quote(str(target)))}")
 
 
@@ -208,10 +212,11 @@ def _check_free(files: list[Path], force: bool) -> None:
 
 
 def _write(files: dict[Path, bytes]) -> None:
-    from nnrun.store.durable import explained, write_bytes
+    from nnrun.store.durable import explained, make_folders, write_bytes
 
     for path, content in files.items():
         with explained(path):
+            make_folders(path.parent)
             write_bytes(path, content)
 
 

@@ -61,7 +61,9 @@ Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings, and the run's path at the end.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Take hints for mistakes.")]
 REFUSED = "--strict takes hints for mistakes."
-Examples = Annotated[Literal["test", "validation", "train"], typer.Option("--on", "--split", help="Which examples.")]
+Examples = Annotated[
+    Literal["test", "validation", "train"], typer.Option("--on", "--split", help="Which examples.")
+]
 
 
 @command("Nothing was trained.", epilog="Example: nnrun train configs/mnist.yaml training.epochs=3 seed=1")

@@ -22,8 +22,8 @@ MODELINE = "# yaml-language-server: $schema="
 HEADING = re.compile(r"# nnrun train (\S+) *(.*)")
 """The first line of every template: its command and what it reaches."""
 
-FILE = re.compile(r"[\w./-]+\.\w+")
-"""What may be the path of a file."""
+FILE = re.compile(r"\.\./[\w./-]+|[\w./-]+\.\w+")
+"""What may be the path of a file, or of a folder of data."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,22 @@ def copy_of(template: Path, target: Path) -> dict[Path, bytes]:
         if not isinstance(value, str) or not FILE.fullmatch(value):
             continue
         named = template.parent / value
-        if not named.is_file():
+        if not named.exists():
             continue
         line = lines[place.line - 1]
         lines[place.line - 1] = line[: place.column - 1] + named.name + line[place.end_column - 1 :]
         beside = target.parent / named.name
-        files |= copy_of(named, beside) if named.suffix == ".yaml" else {beside: named.read_bytes()}
+        if named.is_dir():
+            files |= _copy_of_folder(named, beside)
+        else:
+            files |= copy_of(named, beside) if named.suffix == ".yaml" else {beside: named.read_bytes()}
     return {target: "\n".join([*_heading(lines, target), ""]).encode(), **files}
+
+
+def _copy_of_folder(folder: Path, target: Path) -> dict[Path, bytes]:
+    """The files of a folder of data, in their new places."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {target / path.relative_to(folder): path.read_bytes() for path in paths}
 
 
 def _heading(lines: list[str], target: Path) -> list[str]:
