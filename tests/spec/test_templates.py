@@ -90,14 +90,23 @@ def test_template_in_two_folders_is_refused_without_its_folder(folder: Path) -> 
 def test_copy_of_every_template_is_valid_and_says_the_same(one: Template, tmp_path: Path) -> None:
     target = tmp_path / "mine.yaml"
     for path, content in copy_of(one.path, target).items():
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
 
-    copied = load_spec(target)
+    copied, original = load_spec(target).spec, load_spec(one.path).spec
     lines = target.read_text("utf-8").splitlines()
-    assert copied.spec == load_spec(one.path).spec
+    assert (copied.seed, copied.model, copied.training) == (original.seed, original.model, original.training)
+    assert copied.data.source.name == original.data.source.name
+    paths = {key: Path(value).name for key, value in copied.data.source.arguments.items() if key == "path"}
+    assert paths == {
+        key: Path(value).name for key, value in original.data.source.arguments.items() if key == "path"
+    }
     assert lines[0] == f"# nnrun train {target}   {one.summary}"
     assert lines[1] == "# yaml-language-server: $schema=nnrun.schema.json"
-    assert lines[2:] == one.path.read_text("utf-8").splitlines()[2:]
+    written = one.path.read_text("utf-8").splitlines()
+    assert [line for line in lines[2:] if "path:" not in line] == [
+        line for line in written[2:] if "path:" not in line
+    ]
 
 
 def test_copy_without_headings_keeps_its_lines(tmp_path: Path) -> None:
