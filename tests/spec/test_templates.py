@@ -90,7 +90,7 @@ def test_template_in_two_folders_is_refused_without_its_folder(folder: Path) -> 
 def test_copy_of_every_template_is_valid_and_says_the_same(one: Template, tmp_path: Path) -> None:
     target = tmp_path / "mine.yaml"
     for path, content in copy_of(one.path, target).items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
     copied, original = load_spec(target).spec, load_spec(one.path).spec
