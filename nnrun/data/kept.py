@@ -78,6 +78,8 @@ class Kept(Section):
         if not self.targets.columns:
             raise ValueError("expected targets")
         made = self.preprocessing
+        if made is None and self.source in ("csv", "parquet", "text"):
+            raise ValueError("it does not say how a table becomes numbers")
         if made is not None:
             found = {name: (list(made.shape(name)), made.dtype(name)) for name in made.inputs}
             if found != {name: (one.shape, one.dtype) for name, one in self.inputs.items()}:
@@ -144,7 +146,7 @@ def restore_reader(kept: Kept) -> Reader:
 
         return ArrayReader.restore(source, kept.targets, input_facts(kept))
     if kept.preprocessing is None:
-        raise RunError(f"{FILE} is damaged: it does not say how a table becomes numbers")
+        raise RuntimeError("refused when it was read")
     if isinstance(source, TextSource):
         from nnrun.data.text_reader import restore_texts
 
