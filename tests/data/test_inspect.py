@@ -633,7 +633,7 @@ def test_inspect_texts_that_are_cut_and_words_without_room_are_named(tmp_path: P
         {"columns": {"city": {"category": {"max_categories": 2}}}},
         {"columns": {"note": {"text": {"output_mode": "multi_hot", "max_tokens": 100}}}},
         {"columns": {"note": {"text": {"output_mode": "count", "ngrams": 2}}}, "ignore": ["born"]},
-        {"inputs": {"a/b": ["width", "born"], "c": ["city"], "d": ["length", "flag", "rooms"]}},
+        {"inputs": {"a_b": ["width", "born"], "c": ["city"], "d": ["length", "flag", "rooms"]}},
         {"features": ["note"]},
         {"features": ["width", "born", "flag"]},
     ],

@@ -91,17 +91,23 @@ def test_layer_below_the_one_named_output_is_refused(tmp_path: Path) -> None:
         load(tmp_path, *layers, model="outputs: [a]")
 
 
-def test_model_inputs_name_the_inputs_of_the_data(tmp_path: Path) -> None:
+def test_model_inputs_are_those_of_the_data_in_any_order(tmp_path: Path) -> None:
     two = {"left": InputShape((3,)), "right": InputShape((4,), "int32")}
-    loaded = load(tmp_path, "Concatenate: {inputs: [l, r]}", model="inputs: [l, r]")
+    loaded = load(tmp_path, "Concatenate: {inputs: [left, right]}", model="inputs: [right, left]")
     model = build(loaded, {"left": InputShape((3,)), "right": InputShape((4,))})
 
-    assert list(model.input) == ["l", "r"]
+    assert list(model.input) == ["right", "left"]
     assert model.output_shape == (None, 7)
-    mixed = build(
-        load(tmp_path, "Embedding: {input_dim: 5, output_dim: 2, inputs: r}", model="inputs: [l, r]"), two
-    )
+    embedding = "Embedding: {input_dim: 5, output_dim: 2, inputs: right}"
+    mixed = build(load(tmp_path, embedding, model="inputs: [left, right]"), two)
     assert [tensor.dtype for tensor in mixed.inputs] == ["float32", "int32"]
+
+
+def test_model_inputs_of_other_names_than_the_data_has_are_refused(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "Concatenate: {inputs: [l, r]}", model="inputs: [l, r]")
+
+    with pytest.raises(SpecError, match=r"the data's inputs are left, right; name all of them"):
+        build(loaded, {"left": InputShape((3,)), "right": InputShape((4,))})
 
 
 def test_layer_of_several_tensors_takes_them_one_after_the_other(tmp_path: Path) -> None:
