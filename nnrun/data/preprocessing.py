@@ -86,6 +86,8 @@ class Text(Section):
     @model_validator(mode="after")
     def _check(self) -> Text:
         refuse_copies(self.vocabulary)
+        if {"", "[UNK]"} & set(self.vocabulary):
+            raise ValueError("Keras's own words for nothing and for unknown words stand in the vocabulary")
         if len(self.idf or self.vocabulary) != len(self.vocabulary):
             raise ValueError("expected an idf for each word of the vocabulary")
         if (self.idf is None) == (self.settings.output_mode == "tf_idf"):

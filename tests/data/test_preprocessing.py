@@ -435,6 +435,7 @@ TEXT = {"column": "t", "settings": {}, "vocabulary": ["a"]}
         (Category, {"column": "c", "encode": "index", "vocabulary": ["a"]}, {"vocabulary": []}),
         (Category, {"column": "c", "encode": "index", "vocabulary": ["a"]}, {"vocabulary": ["a", "a"]}),
         (Text, TEXT, {"vocabulary": []}),
+        (Text, TEXT, {"vocabulary": ["[UNK]", "a"]}),
         (Text, TEXT, {"idf": [1.0]}),
         (Text, TEXT, {"settings": {"output_mode": "tf_idf"}}),
         (Text, TEXT, {"settings": {"output_mode": "tf_idf"}, "idf": [1.0, 2.0]}),
