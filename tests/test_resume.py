@@ -332,6 +332,7 @@ CHANGED = {
     "data.source": "data.source=digits",
     "data.fallback": "data.fallback=digits",
     "data.target": "data.target=inputs",
+    "data.cache": "data.cache=none",
     "data.sample_weight": "data.sample_weight=small.yaml",
     "model.blocks": "model.blocks={b: {layers: [Flatten]}}",
     "model.layers": "model.layers.1.Dense.units=9",
