@@ -23,6 +23,8 @@ from nnrun.store.run import Run
 
 pytestmark = pytest.mark.tensorflow
 
+COMMANDS = {"evaluate": inference.evaluate, "predict": inference.predict, "resume": experiment.resume}
+
 PARTS = """
 import keras
 from keras import ops
@@ -178,10 +180,10 @@ def test_train_evaluate_and_predict_agree(trained: Run) -> None:
     assert sum(right) / len(right) == pytest.approx(scores["accuracy"], abs=1e-6)
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict", "resume"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_run_does_not_go_without_its_file(command: str, trained: Run) -> None:
     with pytest.raises(SpecError) as caught:
-        getattr(inference, command)(str(trained.path), display=Quiet())
+        COMMANDS[command](str(trained.path), display=Quiet())
 
     assert str(caught.value) == (
         f"{trained.id} was trained with --code parts.py; give the file again, or look at the copy "
@@ -189,12 +191,12 @@ def test_run_does_not_go_without_its_file(command: str, trained: Run) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict", "resume"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_changed_file_is_refused(command: str, trained: Run, tmp_path: Path) -> None:
     changed = tmp_path / "parts.py"
     changed.write_text(PARTS.replace("1.5", "1.6"))
     with pytest.raises(ChangedError) as caught:
-        getattr(inference, command)(str(trained.path), display=Quiet(), code=changed)
+        COMMANDS[command](str(trained.path), display=Quiet(), code=changed)
 
     assert str(caught.value).startswith(
         f"{changed} is not the file that {trained.id} was trained with (SHA-256 "

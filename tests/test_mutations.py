@@ -17,7 +17,7 @@ import pytest
 from mutations import EDITS, HERE, ORIGINALS, Mutant, mutants
 
 from nnrun.cli.console import problem_text
-from nnrun.errors import Problem, ResourceError, Source, SpecError
+from nnrun.errors import DataError, Problem, ResourceError, Source, SpecError
 from nnrun.spec.advice import advise
 from nnrun.spec.load import Loaded, dump_spec, load_spec
 
@@ -167,6 +167,9 @@ def test_valid_mutants_are_built_on_paper_or_refused(count: int, copies: Path) -
         except SpecError as error:
             complaints = [wrong for problem in error.problems for wrong in wrong_with(problem)]
             outcomes["refused"] += 1
+        except DataError as error:  # the columns, the kind of file: known once the file is looked at
+            complaints = [] if str(error).isprintable() else [f"an unreadable message: {str(error)!r}"]
+            outcomes["refused for its data"] += 1
         except ResourceError:
             outcomes["too large"] += 1
         except (Exception, HangError) as error:
