@@ -181,7 +181,11 @@ def keep_choices(before: Loaded, now: Loaded) -> Loaded:
         for name in type(runtime).model_fields
         if getattr(runtime, name) == "auto"
     }
-    spec = now.spec.model_copy(update={"runtime": runtime.model_copy(update=chosen), "data": data})
+    training = now.spec.training
+    if training.precision == "auto":
+        training = training.model_copy(update={"precision": before.spec.training.precision})
+    runtime = runtime.model_copy(update=chosen)
+    spec = now.spec.model_copy(update={"runtime": runtime, "data": data, "training": training})
     return replace(now, spec=spec)
 
 

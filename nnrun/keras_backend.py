@@ -101,6 +101,18 @@ def start_session(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Let layers that are made here compute by a policy of Keras, such as ``mixed_bfloat16``."""
+    keras = load_keras()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def divert_native_noise(log: Path | None) -> None:
     """Send what native code writes to file descriptor 2 to a file from now on.
 

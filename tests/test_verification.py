@@ -88,16 +88,30 @@ def test_killed_trainings_go_on_to_the_same_bits(config: Path) -> None:
     assert len(found) == len(OPERATIONS)
 
 
+@pytest.mark.parametrize(
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
+def test_killed_trainings_of_16_bits_go_on_to_the_same_bits(config: Path, precision: str) -> None:
+    config.write_text(EVERYTHING + f"  precision: {precision}\n")
+    found = verify_apart(config, functools.partial(spread, 2))
+
+    assert not isinstance(found, str), found
+    assert [(str(place), differences) for place, differences in found if differences] == []
+    assert len(found) == 2
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_training_killed_anywhere_goes_on_to_the_same_bits(
-    config: Path, capsys: pytest.CaptureFixture[str]
+    config: Path, precision: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    config.write_text(EVERYTHING + f"  precision: {precision}\n")
     found = verify_apart(config, everywhere)
 
     assert not isinstance(found, str), found
     with capsys.disabled():
         same = sum(not differences for _, differences in found)
-        print(f"\n{same} of {len(found)} killed and resumed trainings are bit-identical")
+        print(f"\n{same} of {len(found)} killed and resumed trainings in {precision} are bit-identical")
     assert [(str(place), differences) for place, differences in found if differences] == []
     assert len(found) >= 300
 

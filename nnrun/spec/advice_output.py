@@ -32,6 +32,7 @@ def advise_on_output(outline: Outline) -> Iterator[Problem]:
     """What does not belong together at the end of the model."""
     for ending in outline.endings:
         yield from advise_on_dropout(ending)
+        yield from advise_on_precision(outline, ending)
         loss = outline.loss(ending.name)
         part = catalog.find("loss", loss.name) if loss else None
         if loss is None or part is None:
@@ -56,6 +57,15 @@ def advise_on_dropout(ending: Ending) -> Iterator[Problem]:
                 "drops values of the output itself, so that the loss sees zeros for answers; "
                 "put it before the last layer with weights"
             )
+
+
+def advise_on_precision(outline: Outline, ending: Ending) -> Iterator[Problem]:
+    """Probabilities near 0 and 1 need more than the 8 or 11 bits of mixed precision (the Keras guide to it)."""
+    if outline.training.precision.startswith("mixed") and "dtype" not in ending.layer.choice.arguments:
+        yield ending.layer.hint(
+            f"gives its values in 16 bits with precision: {outline.training.precision}, too few for the loss; "
+            "write dtype: float32 here"
+        )
 
 
 def _explain_crossentropy(ending: Ending, kind: str, loss: WrittenChoice) -> str | None:

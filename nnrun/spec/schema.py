@@ -211,6 +211,10 @@ class TrainingSection(Section):
         description="The value that says which epoch is best; auto: val_loss, or loss without validation.",
     )
     callbacks: list[Chosen] = Field(default=[], description="Keras callbacks.")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = Field(
+        default="float32",
+        description="What layers compute with; weights stay float32. auto: 16 bits where the device is made for them.",
+    )
 
 
 class RuntimeSection(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from nnrun.errors import ResourceError
@@ -14,6 +15,9 @@ XLA_WORTHWHILE_STEPS = 1000
 
 WINDOWED = ("Conv", "MaxPooling", "AveragePooling")
 """Parts of the names of layers that slide a window; a ``Global`` pooling has none."""
+
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+"""What a processor says that multiplies in bfloat16."""
 
 RANDOM = ("Dropout", "Noise", "Random")
 """Parts of the names of layers that draw random numbers in every step."""
@@ -110,6 +114,34 @@ def choose_jit(runtime: RuntimeSection, model: Any, devices: Devices, steps: int
         return False
     supported = all(layer.supports_jit for layer in model._flatten_layers(include_self=False))
     return supported and not (devices.device == "cpu" and (has_windows(model) or has_random_layers(model)))
+
+
+def choose_precision(asked: str, devices: Devices) -> str:
+    """Resolve ``precision: auto`` by what the device is made for: the name of a policy of Keras.
+
+    A GPU of compute capability 8.0 or more and a CPU with instructions for it multiply in bfloat16, a GPU of 7.0 or
+    more in float16 (NVIDIA, Training with Mixed Precision; the Keras guide to mixed precision); others in float32.
+    """
+    if asked != "auto":
+        return asked
+    if devices.device == "gpu":
+        tf = load_tensorflow()
+        found = [
+            tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+            for gpu in tf.config.list_physical_devices("GPU")
+        ]
+        weakest = min(found)
+        return "mixed_bfloat16" if weakest >= (8, 0) else "mixed_float16" if weakest >= (7, 0) else "float32"
+    return "mixed_bfloat16" if any(flag in cpu_flags() for flag in BFLOAT16_FLAGS) else "float32"
+
+
+def cpu_flags() -> set[str]:
+    """What the processor can do, as Linux names it; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return set(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
 
 
 def has_windows(model: Any) -> bool:

@@ -131,7 +131,9 @@ class Engine:
             return [array.stack() for array in self._walk(feed, order, tf.constant(0), count, keep, kept)]
 
         def outputs_of(matrix: NDArray[np.int32]) -> list[NDArray[Any]]:
-            outputs = [output.numpy() for output in run(tf.constant(matrix))]  # each (steps, batch, ...)
+            outputs = [
+                _wide(tf, output).numpy() for output in run(tf.constant(matrix))
+            ]  # each (steps, batch, ...)
             return [output.reshape(-1, *output.shape[2:]) for output in outputs]
 
         return outputs_of
@@ -226,6 +228,11 @@ class Engine:
         return tf.while_loop(
             lambda i, *_: i <= last, step, [first, batch_of(first), state], parallel_iterations=1
         )[2]
+
+
+def _wide(tf: Any, output: Any) -> Any:
+    """An output that NumPy can count with: numbers of 16 bits become float32, without a change of value."""
+    return tf.cast(output, tf.float32) if output.dtype in (tf.bfloat16, tf.float16) else output
 
 
 def _share(tf: Any, strategy: Any, rows: Any) -> Any:

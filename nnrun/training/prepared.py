@@ -10,7 +10,7 @@ from typing import Any, Literal
 from nnrun.data.examples import Examples, Streamed
 from nnrun.data.load import Data, load_data
 from nnrun.errors import DataError, Problem, SpecError
-from nnrun.keras_backend import start_session
+from nnrun.keras_backend import precision, start_session
 from nnrun.model.build import build_model
 from nnrun.model.code import run_code
 from nnrun.model.compile import check_output, compile_model
@@ -21,7 +21,7 @@ from nnrun.spec.names import did_you_mean
 from nnrun.spec.output_rules import takes_sequences
 from nnrun.spec.schema import Spec
 from nnrun.spec.source import path_text
-from nnrun.training.devices import Devices, choose_jit, prepare_devices
+from nnrun.training.devices import Devices, choose_jit, choose_precision, prepare_devices
 from nnrun.training.engine import Engine
 from nnrun.training.feed import Feed, class_weights, make_feed, target_forms
 from nnrun.training.stream import make_stream
@@ -135,7 +135,7 @@ def assemble(loaded: Loaded, data: Data, *, pretrained: bool = True) -> Prepared
     if loaded.code:
         run_code(loaded.code.module)
     start_session(spec.seed)
-    with strategy.scope():
+    with strategy.scope(), precision(choose_precision(spec.training.precision, devices)):
         shapes = input_shapes(data.facts)
         model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
         if spec.data.target == "labels" and not takes_sequences(spec.training.loss):
@@ -197,4 +197,5 @@ def resolved_spec(prepared: Prepared) -> Spec:
         update={"jit_compile": bool(prepared.model.jit_compile), "device": prepared.devices.device}
     )
     data = prepared.spec.data.model_copy(update={"cache": prepared.data.cache})
-    return prepared.spec.model_copy(update={"runtime": runtime, "data": data})
+    training = prepared.spec.training.model_copy(update={"precision": prepared.model.dtype_policy.name})
+    return prepared.spec.model_copy(update={"runtime": runtime, "data": data, "training": training})

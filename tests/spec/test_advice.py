@@ -61,6 +61,13 @@ def stack(count: int, layer: str, last: str = SOFTMAX) -> str:
 
 OUTPUT_CASES = [
     Case(
+        "mixed precision up to the output",
+        Written(training="precision: mixed_bfloat16"),
+        {"layers": f"[Flatten, {SOFTMAX.replace('softmax', 'softmax, dtype: float32')}]"},
+        "model.layers[1].Dense: gives its values in 16 bits with precision: mixed_bfloat16, too few for the loss; "
+        "write dtype: float32 here",
+    ),
+    Case(
         "softmax with binary cross-entropy",
         Written(loss="binary_crossentropy"),
         {"layers": f"[Flatten, {SOFTMAX.replace('softmax', 'sigmoid')}]"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,14 @@ from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, load_tensorflow
 from nnrun.model.parts import make_part
 from nnrun.spec.schema import Choice, RuntimeSection
-from nnrun.training.devices import XLA_WORTHWHILE_STEPS, Devices, choose_jit, prepare_devices
+from nnrun.training.devices import (
+    XLA_WORTHWHILE_STEPS,
+    Devices,
+    choose_jit,
+    choose_precision,
+    cpu_flags,
+    prepare_devices,
+)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -83,6 +91,28 @@ def test_threads_after_the_first_operation_are_an_error(monkeypatch: pytest.Monk
     load_tensorflow().constant(1) + 1
     with pytest.raises(ResourceError, match=r"^runtime\.threads can be set only once in a process"):
         prepare_devices(RuntimeSection(device="cpu", threads=3))
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [({"avx2"}, "float32"), ({"avx2", "avx512_bf16"}, "mixed_bfloat16"), ({"amx_bf16"}, "mixed_bfloat16")],
+)
+def test_precision_auto_follows_the_processor(
+    flags: set[str], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices, _ = prepare_devices(RuntimeSection(device="cpu"))
+    monkeypatch.setattr("nnrun.training.devices.cpu_flags", lambda: flags)
+
+    assert choose_precision("auto", devices) == chosen
+    assert choose_precision("float32", devices) == "float32"
+    assert choose_precision("mixed_float16", devices) == "mixed_float16"
+
+
+def test_flags_of_the_processor_are_read() -> None:
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    if "flags" not in text:
+        pytest.skip("the processor says nothing of itself in /proc/cpuinfo")
+    assert cpu_flags() and all(f" {flag}" in text for flag in cpu_flags())
 
 
 def test_cpu_is_prepared_and_recorded() -> None:

@@ -63,6 +63,7 @@ class Case:
         training: The training section in YAML, besides the layers.
         data: The examples.
         classes: None for regression.
+        precision: The policy of all layers.
         batch_size: 32 leaves a smaller last batch of every data set here, unless it says otherwise.
         callbacks: Makes the program's callbacks.
     """
@@ -75,6 +76,7 @@ class Case:
     data: Examples = field(default_factory=lambda: images(210))
     classes: int | None = 10
     batch_size: int = 32
+    precision: str = "float32"
     callbacks: Callable[[Any], list[Any]] = lambda keras: []
 
 
@@ -286,6 +288,26 @@ CASES = {
             keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=0, min_delta=1.0),
         ],
     ),
+    "mixed_bfloat16": classifier_case(
+        "Flatten, {Dense: {units: 16, activation: relu}}, {Dropout: {rate: 0.2}}",
+        lambda layers: layers.Flatten(),
+        lambda layers: layers.Dense(16, activation="relu"),
+        lambda layers: layers.Dropout(0.2),
+        precision="mixed_bfloat16",
+    ),
+    "mixed_bfloat16_convolution": classifier_case(
+        "{Reshape: {target_shape: [8, 8, 1]}}, {Conv2D: {filters: 4, kernel_size: 3}}, BatchNormalization",
+        lambda layers: layers.Reshape((8, 8, 1)),
+        lambda layers: layers.Conv2D(4, 3),
+        lambda layers: layers.BatchNormalization(),
+        precision="mixed_bfloat16",
+    ),
+    "mixed_float16": classifier_case(
+        "Flatten, {Dense: {units: 16, activation: relu}}",
+        lambda layers: layers.Flatten(),
+        lambda layers: layers.Dense(16, activation="relu"),
+        precision="mixed_float16",
+    ),
     "exact_batches": classifier_case("Flatten", lambda layers: layers.Flatten(), batch_size=30),
     "one_batch": classifier_case("Flatten", lambda layers: layers.Flatten(), batch_size=500),
 }
@@ -333,7 +355,9 @@ def train_plainly(case: Case, jit_compile: bool) -> tuple[Any, dict[str, list[fl
         name: keras.Input(array.shape[1:], dtype="int32" if array.dtype == np.int32 else "float32", name=name)
         for name, array in arrays.items()
     }
+    keras.config.set_dtype_policy(case.precision)
     model = case.plain(keras, inputs)
+    keras.config.set_dtype_policy("float32")
     metrics = yaml.safe_load(case.training)["metrics"]
     model.compile(case.optimizer(keras), case.loss(keras), metrics=metrics, jit_compile=jit_compile)
     history = model.fit(
@@ -351,7 +375,7 @@ def train_plainly(case: Case, jit_compile: bool) -> tuple[Any, dict[str, list[fl
 
 def train_from_specification(case: Case, jit_compile: bool) -> tuple[Any, list[dict[str, Any]], Any]:
     """The same by nnrun's building, engine and loop."""
-    from nnrun.keras_backend import start_session
+    from nnrun.keras_backend import precision, start_session
 
     section = TrainingSection.model_validate(yaml.safe_load(case.training))
     layers = [Choice.parse(item) for item in yaml.safe_load(case.layers)]
@@ -361,7 +385,8 @@ def train_from_specification(case: Case, jit_compile: bool) -> tuple[Any, list[d
         for name, array in arrays.items()
     }
     start_session(SEED)
-    model = build_model(ModelSection(layers=layers), inputs, lambda *path: None)
+    with precision(case.precision):
+        model = build_model(ModelSection(layers=layers), inputs, lambda *path: None)
     compile_model(model, section, jit_compile=jit_compile, place=lambda *path: None)
     targets = target_form(section.loss.name, case.classes, model.output_shape[-1])
     divisor = 255.0 if not isinstance(case.data.x, dict) and case.data.x.dtype == np.uint8 else None
