@@ -4,45 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from nnrun.cli.chart import chart, fitting, recent
 from nnrun.cli.console import messages, print_json, printable, results, silence_closed_streams
-from nnrun.cli.wording import BEST, closing, duration, is_shown, metric_text, opening, stride
-from nnrun.experiment import Display
+from nnrun.cli.figures import duration
+from nnrun.cli.pace import Pace
+from nnrun.cli.wording import BEST, closing, is_shown, metric_text, opening, stride
+from nnrun.errors import NnrunError
 from nnrun.store.run import Run
-from nnrun.training.loop import Position, Row
+
+if TYPE_CHECKING:
+    from rich.console import OverflowMethod
+
+    from nnrun.experiment import Display
+
+Row = dict[str, Any]
 
 NARROW = 130
-"""Columns below which the bar is short."""
+"""Columns below which bars and curves are short."""
 
 REDRAW_SECONDS = 0.1
 
+FRAMES = {
+    "interrupted": ("interrupted", "yellow"),
+    "killed": ("killed", "yellow"),
+    "diverged": ("diverged", "red"),
+}
+"""Title and colour of the closing panel, by the reason why a training ended."""
 
-@dataclass
-class Pace:
-    """How far the training is, and how long it will take.
+
+class Standing(Protocol):
+    """What a display wants to know of where the training stands.
 
     Args:
-        epochs: All epochs of the run.
+        best_epoch: The best epoch so far; 0 before the first.
     """
 
-    epochs: int
-    started: float = field(default_factory=time.monotonic)
-    warm: float | None = None
-
-    def left(self, epoch: int, fraction: float) -> str:
-        """The time left in words, from the pace since the first epoch: that one includes the compilation."""
-        done = epoch - 1 + fraction
-        now = time.monotonic()
-        if self.warm is None and done >= 1:
-            self.warm = now
-        if self.warm is not None and done > 1:
-            return duration((now - self.warm) / (done - 1) * (self.epochs - done))
-        return duration((now - self.started) / done * (self.epochs - done)) if done > 0 else "?"
+    best_epoch: int
 
 
-class PlainDisplay(Display):
+class PlainDisplay:
     """One plain line for each thing that happens.
 
     Args:
@@ -74,16 +76,17 @@ class PlainDisplay(Display):
         self._pace = Pace(facts["training"]["epochs"])
         self._stride = 1 if self._every_epoch else stride(self._pace.epochs)
         for line in opening(facts, run):
-            self._write(line)
+            self._write(printable(line))
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         pass
 
-    def on_epoch(self, row: Row, position: Position) -> None:
+    def on_epoch(self, row: Row, position: Standing) -> None:
+        self._pace.note(row["seconds"])
         if is_shown(row["epoch"], self._pace.epochs, self._stride):
             self._write(self.epoch_line(row, position))
 
-    def epoch_line(self, row: Row, position: Position) -> str:
+    def epoch_line(self, row: Row, position: Standing) -> str:
         """An epoch in one line."""
         epoch = row["epoch"]
         width = len(str(self._pace.epochs))
@@ -94,7 +97,7 @@ class PlainDisplay(Display):
             f"{self._pace.left(epoch, 1.0)} left{mark}"
         )
 
-    def on_stop(self, position: Position) -> None:
+    def on_stop(self, position: Standing) -> None:
         pass
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
@@ -103,20 +106,25 @@ class PlainDisplay(Display):
 
 
 class RichDisplay(PlainDisplay):
-    """A line an epoch, and under them the epoch that is under way, with a bar."""
+    """A line an epoch, with a curve of the last ones, and under them the epoch that is under way, with a bar."""
 
     def __init__(self) -> None:
         self._console = messages()
         super().__init__(self._print)
         self._live: Any = None
         self._drawn = 0.0
+        self._monitor = ""
+        self._rows: dict[int, Row] = {}
 
     def _print(self, line: Any) -> None:
         """A sentence is broken between words; an epoch's line is cut."""
         if isinstance(line, str):
             self._console.print(line, markup=False, soft_wrap=False)
         else:
-            self._console.print(line, no_wrap=True, overflow="ellipsis", soft_wrap=False)
+            overflow: OverflowMethod = "crop" if self._console.options.ascii_only else "ellipsis"
+            self._console.print(
+                fitting(line, self._console), no_wrap=True, overflow=overflow, soft_wrap=False
+            )
 
     def warn(self, message: str) -> None:
         from rich.panel import Panel
@@ -128,61 +136,84 @@ class RichDisplay(PlainDisplay):
         from rich.live import Live
 
         super().on_start(run, facts)
+        self._monitor = facts["training"].get("monitor", "loss")
+        self._rows = {row.get("epoch", 0): row for row in known_rows(run)}
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._drawn < REDRAW_SECONDS or not self._live:
-            return
-        self._drawn = now
         left = self._pace.left(epoch, done / total)
-        self._live.update(
-            self._row(epoch, done / total, f"step {done:,}/{total:,}  {left} left"), refresh=True
-        )
+        bar = self._bar_width()
+        full = int(bar * done / total)
+        drawn = [("━" * full, "green"), ("━" * (bar - full), "bright_black")]
+        self._draw(self._row(epoch, drawn, f"step {done:,}/{total:,}  {left} left"))
 
-    def epoch_line(self, row: Row, position: Position) -> Any:
-        epoch = row["epoch"]
-        text = self._row(epoch, 1.0, metric_text(row), is_best=position.best_epoch == epoch)
+    def on_wait(self, epoch: int, seconds: float) -> None:
+        """Nothing is known of the epoch that is under way but how long ago the one before it ended."""
+        drawn = [("━" * self._bar_width(), "bright_black")]
+        self._draw(self._row(epoch, drawn, f"under way; the last epoch ended {duration(seconds)} ago"))
+
+    def _draw(self, line: Any) -> None:
+        now = time.monotonic()
+        if now - self._drawn >= REDRAW_SECONDS and self._live:
+            self._drawn = now
+            self._live.update(fitting(line, self._console), refresh=True)
+
+    def on_epoch(self, row: Row, position: Standing) -> None:
+        self._rows[row["epoch"]] = row
+        super().on_epoch(row, position)
+
+    def epoch_line(self, row: Row, position: Standing) -> Any:
+        epoch, width = row["epoch"], self._bar_width()
+        last = [self._rows[one] for one in range(epoch - width + 1, epoch + 1) if one in self._rows]
+        curve = [(recent(last, self._monitor, width), "green")]
+        text = self._row(epoch, curve, metric_text(row), is_best=position.best_epoch == epoch)
         left = self._pace.left(epoch, 1.0)
         speed = f"{row['examples_per_second']:,.0f}/s"
         text.append(f"  lr {row['learning_rate']:.3g}  {speed}  {left} left", "dim")
         return text
 
-    def _row(self, epoch: int, fraction: float, figures: str, *, is_best: bool = False) -> Any:
+    def _bar_width(self) -> int:
+        return 6 if self._console.width < NARROW else 20
+
+    def _row(self, epoch: int, drawn: list[tuple[str, str]], figures: str, *, is_best: bool = False) -> Any:
         from rich.text import Text
 
         width = len(str(self._pace.epochs))
-        bar = 6 if self._console.width < NARROW else 20
-        full = int(bar * fraction)
-        return Text.assemble(
-            (f"{epoch:>{width}}/{self._pace.epochs} ", "bold"),
-            ("━" * full, "green"),
-            ("━" * (bar - full), "bright_black"),
-            (f" {BEST} " if is_best else "   ", "bold green"),
-            figures,
-        )
+        star = (f" {BEST} " if is_best else "   ", "bold green")
+        return Text.assemble((f"{epoch:>{width}}/{self._pace.epochs} ", "bold"), *drawn, star, figures)
 
-    def on_stop(self, position: Position) -> None:
+    def on_stop(self, position: Standing) -> None:
         if self._live:
             self._live.stop()
             self._live = None
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
+        from rich.console import Group
         from rich.panel import Panel
         from rich.table import Table
         from rich.text import Text
 
+        console = results()
         grid = Table.grid(padding=(0, 2))
         for name, text in closing(run, result):
-            grid.add_row(Text(name, "bold"), Text(text))
-        title = "done" if result["reason"] != "interrupted" else "interrupted"
-        results().print(
-            Panel(grid, title=title, border_style="green" if title == "done" else "yellow", expand=False)
-        )
+            grid.add_row(Text(name, "bold"), fitting(Text(text), console))
+        best = (result["best"] or {}).get("epoch", 0)
+        curves = chart(known_rows(run), console.width - 4, result["monitor"], best)
+        title, style = FRAMES.get(result["reason"], ("done", "green"))
+        shown = Group(*(fitting(line, console) for line in curves), grid)
+        console.print(Panel(shown, title=title, border_style=style, expand=False))
 
 
-class JsonDisplay(Display):
+def known_rows(run: Run) -> list[Row]:
+    """The epochs of a run; none where they cannot be read: a picture is not worth an error."""
+    try:
+        return run.rows()
+    except NnrunError:
+        return []
+
+
+class JsonDisplay:
     """One JSON object a line on standard output."""
 
     def notify(self, message: str) -> None:
@@ -197,10 +228,10 @@ class JsonDisplay(Display):
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         pass
 
-    def on_epoch(self, row: Row, position: Position) -> None:
+    def on_epoch(self, row: Row, position: Standing) -> None:
         print_json({"event": "epoch", **row, "best": position.best_epoch == row["epoch"]})
 
-    def on_stop(self, position: Position) -> None:
+    def on_stop(self, position: Standing) -> None:
         pass
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
@@ -219,14 +250,14 @@ class QuietDisplay(PlainDisplay):
     def on_start(self, run: Run, facts: dict[str, Any]) -> None:
         pass
 
-    def on_epoch(self, row: Row, position: Position) -> None:
+    def on_epoch(self, row: Row, position: Standing) -> None:
         pass
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:
         results().print(str(run.path), markup=False)
 
 
-class Logged(Display):
+class Logged:
     """Another display, and everything in plain lines in the run's ``train.log`` as well.
 
     Whoever reads the display may go away (``| head``, a closed terminal): the training goes on, and the log is whole.
@@ -255,11 +286,11 @@ class Logged(Display):
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         self._show(self._display.on_steps, epoch, done, total)
 
-    def on_epoch(self, row: Row, position: Position) -> None:
+    def on_epoch(self, row: Row, position: Standing) -> None:
         self._show(self._display.on_epoch, row, position)
         self._log.on_epoch(row, position)
 
-    def on_stop(self, position: Position) -> None:
+    def on_stop(self, position: Standing) -> None:
         self._show(self._display.on_stop, position)
 
     def on_result(self, run: Run, result: dict[str, Any]) -> None:

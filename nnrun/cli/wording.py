@@ -1,17 +1,31 @@
-"""How a training is put into words: figures, durations, what is trained, what came out."""
+"""How a training is put into words: what is trained, what came out, and what to do next."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from nnrun.cli.console import printable
+from nnrun.cli.figures import BEST, duration, number
+from nnrun.store.reading import is_own_file
 from nnrun.store.run import Run
-from nnrun.training.loop import Row
+from nnrun.store.runs import FIGURES
+
+__all__ = ["BEST", "closing", "duration", "is_shown", "metric_text", "number", "opening", "stride"]
 
 MOST_LINES = 50
 """A run of more epochs shows every second, fifth, tenth ... of them; all are in metrics.jsonl."""
 
-BEST = "★"
+PARTS = (("train", "training"), ("validation", "validation"), ("test", "test"))
+
+ENDINGS = {
+    "callback": ("stopped", "by a callback after epoch {epochs}"),
+    "interrupted": ("interrupted", "after {epochs} whole epochs; history, checkpoint and model are kept"),
+    "killed": ("killed", "after {epochs} whole epochs; it goes on from its newest checkpoint"),
+    "diverged": ("diverged", "after {epochs} whole epochs"),
+}
+"""By the reason why a training ended, where there is more to say than that it is done."""
 
 
 def stride(epochs: int) -> int:
@@ -22,22 +36,6 @@ def stride(epochs: int) -> int:
         step = int(step * factors[turn % 3])
         turn += 1
     return step
-
-
-def number(value: float) -> str:
-    """A loss or a metric in a few characters: ``0.0719``, ``12.34``, ``1.2e-05``."""
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.4f}"
-    return f"{value:.3g}"
-
-
-def duration(seconds: float) -> str:
-    """``0:42``, ``1:02:03``; tenths below ten seconds."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def opening(facts: dict[str, Any], run: Run) -> list[str]:
@@ -52,11 +50,7 @@ def opening(facts: dict[str, Any], run: Run) -> list[str]:
     ]
 
 
-PARTS = (("train", "training"), ("validation", "validation"), ("test", "test"))
-FIGURES = ("epoch", "seconds", "examples_per_second", "learning_rate")
-
-
-def metric_text(row: Row) -> str:
+def metric_text(row: dict[str, Any]) -> str:
     """Losses and metrics of a row: ``loss 0.2791  accuracy 0.9187``."""
     return "  ".join(
         f"{printable(name)} {number(value)}" for name, value in row.items() if name not in FIGURES
@@ -71,27 +65,38 @@ def is_shown(epoch: int, epochs: int, every: int) -> bool:
 def closing(run: Run, result: dict[str, Any]) -> list[tuple[str, str]]:
     """What came out, where it is, and what to do next."""
     lines = []
-    if result["reason"] == "callback":
-        lines.append(("stopped", f"by a callback after epoch {result['epochs']}"))
-    if result["reason"] == "interrupted":
-        lines.append(
-            ("interrupted", f"after {result['epochs']} whole epochs; history, checkpoint and model are kept")
-        )
+    if ending := ENDINGS.get(result["reason"]):
+        lines.append((ending[0], ending[1].format(epochs=result["epochs"])))
     best, final = result["best"], result["final"]
     if best:
-        lines.append(("best", f"epoch {best['epoch']} by {result['monitor']}  {metric_text(best)}"))
+        lines.append(
+            ("best", f"epoch {best['epoch']} by {printable(result['monitor'])}  {metric_text(best)}")
+        )
     if final and final != best:
         lines.append(("last", f"epoch {final['epoch']}  {metric_text(final)}"))
     if "test" in result:
-        scores = "  ".join(f"{printable(name)} {number(value)}" for name, value in result["test"].items())
+        kept = result["model"]
         lines.append(
-            ("test", f"{scores}  ({result['model']['weights']} weights, epoch {result['model']['epoch']})")
+            ("test", f"{metric_text(result['test'])}  ({kept['weights']} weights, epoch {kept['epoch']})")
         )
     lines.append(("time", duration(result["seconds"])))
-    lines.append(("run", str(run.path)))
-    if result["reason"] == "interrupted":
-        lines.append(("next", f"nnrun resume {run.id}"))
-        return lines
-    lines.append(("next", f"nnrun evaluate {run.id}"))
-    lines += [("", f"nnrun {command} {run.id}") for command in ("predict", "summary")]
-    return lines
+    lines += [(name, printable(text)) for name, text in written(run)]
+    commands = result.get("next") or next_commands(run, result["reason"])
+    return [*lines, *(("" if place else "next", printable(text)) for place, text in enumerate(commands))]
+
+
+def written(run: Run) -> Iterator[tuple[str, str]]:
+    """What a person can look at in a run: itself, its page, and what its callbacks wrote for other programs."""
+    yield "run", str(run.path)
+    if is_own_file(run.path / "report.html"):
+        yield "report", str(run.path / "report.html")
+
+
+def next_commands(run: Run, reason: str) -> list[str]:
+    """What to do with a run whose training has just ended."""
+    from nnrun.cli.showing import callable_name
+
+    name = shlex.quote(callable_name(run))
+    if reason == "interrupted":
+        return [f"nnrun resume {name}"]
+    return [f"nnrun {verb} {name}" for verb in ("show", "evaluate")]

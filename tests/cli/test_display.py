@@ -109,9 +109,8 @@ def test_plain_display_writes_whole_lines() -> None:
         "test: loss 0.1500  accuracy 0.9500  (best weights, epoch 2)",
         "time: 1:15",
         f"run: {RUN.path}",
-        "next: nnrun evaluate mnist-20261120-193012",
-        "      nnrun predict mnist-20261120-193012",
-        "      nnrun summary mnist-20261120-193012",
+        "next: nnrun show mnist-20261120-193012",
+        "      nnrun evaluate mnist-20261120-193012",
     ]
 
 
@@ -127,7 +126,7 @@ def test_an_epoch_is_one_line_at_any_width(width: int, screen: Any) -> None:
     shown.on_epoch(ROW, Position(epoch=2, best_epoch=2))
 
     (line,) = text.getvalue().splitlines()
-    assert line.startswith("2/3 ━━━━━━")
+    assert line.startswith("2/3 " + " " * (19 if width > 130 else 5) + "▁ ")
     assert "★ loss 0.2791" in line
     assert len(line) <= width
 
