@@ -120,4 +120,5 @@ from nnrun.cli import (  # noqa: E402  (they register their commands)
     specifications,  # noqa: F401
     starting,  # noqa: F401
     trainings,  # noqa: F401
+    watching,  # noqa: F401
 )
