@@ -110,6 +110,7 @@ def main() -> None:
 
 from nnrun.cli import (  # noqa: E402  (they register their commands)
     answers,  # noqa: F401
+    benching,  # noqa: F401
     comparing,  # noqa: F401
     data,  # noqa: F401
     explain,  # noqa: F401

@@ -1,0 +1,1 @@
+"""Speed: a specification trained by plain Keras and by nnrun in turns."""
