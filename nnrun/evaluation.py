@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnrun.data.examples import Examples
 from nnrun.errors import DataError
 from nnrun.report.evaluation import Judged, Known, as_csv, judge, slug
+from nnrun.report.html_examples import (
+    LONGEST_NAME,
+    MOST_EXAMPLES,
+    choose_examples,
+    describe_answers,
+    describe_inputs,
+)
+from nnrun.report.html_points import points_of
+from nnrun.spec.names import shorten
 from nnrun.spec.schema import Choice
 from nnrun.store.run import Run
 from nnrun.training.feed import learnt_by, output_names
@@ -25,10 +35,12 @@ class Evaluation:
     Args:
         facts: ``{"part", "examples", "data", "model", "scores"}``.
         outputs: Each output that gives classes or numbers, judged, by its name.
+        samples: For each of these some examples in plain values, to be looked at.
     """
 
     facts: dict[str, Any]
     outputs: dict[str, Judged]
+    samples: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def evaluate_part(
@@ -54,7 +66,34 @@ def evaluate_part(
         return Evaluation(facts, {})
     outputs = prepared.engine.predict(feed, prepared.spec.training.batch_size)
     by_name = dict(zip(output_names(prepared.model), outputs, strict=True))
-    return Evaluation(facts, judge_outputs(prepared, by_name, prepared.examples(part).y))
+    judged = judge_outputs(prepared, by_name, prepared.examples(part).y)
+    count = MOST_EXAMPLES // 2 // max(1, len(judged))
+    samples = {name: pick_samples(prepared, part, one, count) for name, one in judged.items()}
+    return Evaluation(facts, judged, samples)
+
+
+def pick_samples(prepared: Prepared, part: Part, judged: Judged, count: int) -> dict[str, Any]:
+    """Some examples as a person sees them, with what the model says of each.
+
+    Args:
+        prepared: The model and its data.
+        part: Which examples were judged.
+        judged: One of the outputs.
+        count: How many at equal distances, and how many of those that are most wrong.
+
+    Returns:
+        ``classes`` (names; None for numbers), and the lists ``spread`` and ``worst``.
+    """
+    data, examples = prepared.data, prepared.examples(part)
+    spread, worst = choose_examples(judged, count)
+    rows = np.asarray([*spread, *worst])
+    x = examples.take(rows).x if isinstance(examples, Examples) else next(examples.windows(rows, len(rows)))
+    inputs = describe_inputs(x, data.facts, getattr(data.reader, "preprocessing", None))
+    answers = describe_answers(judged, rows.tolist())
+    found = [answer | {"inputs": shown} for answer, shown in zip(answers, inputs, strict=True)]
+    names = judged.known.class_names
+    classes = None if names is None else [shorten(name, LONGEST_NAME) for name in names]
+    return {"classes": classes, "spread": found[: len(spread)], "worst": found[len(spread) :]}
 
 
 def judge_outputs(
@@ -94,6 +133,9 @@ def write_evaluation(run: Run, part: Part, found: Evaluation) -> None:
         run.write_evaluation(part, f"{prefix}{kind}.json", judged.report)
         if judged.confusion is not None:
             run.write_evaluation(part, f"{prefix}confusion.json", judged.confusion.plain())
+        run.write_evaluation(part, f"{prefix}points.json", points_of(judged))
+        if name in found.samples:
+            run.write_evaluation(part, f"{prefix}samples.json", found.samples[name])
         run.write_evaluation_text(part, f"{prefix}report.txt", judged.text)
         for table, rows in judged.tables.items():
             run.write_evaluation_text(part, f"{prefix}{table}", as_csv(rows))

@@ -115,7 +115,7 @@ def _document(title: str, header: Sequence[Markup | None], parts: Sequence[Marku
     style, script = _asset("page.css"), _asset("page.js")
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     head = element(
         "head",

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nnrun.report.html_axes import BOTTOM, HEIGHT, TOP, WIDTH, Axis, grid, line, x_of, y_of
 from nnrun.report.page import NOTHING, Markup, element, figure
 from nnrun.store.runs import FIGURES
 from nnrun.store.values import number_of
 
 Rows = Sequence[dict[str, Any]]
-
-WIDTH, HEIGHT = 440, 250
-LEFT, RIGHT, TOP, BOTTOM = 56, 14, 14, 30
-"""The margins around the curves, for the numbers of the axes."""
 
 COLOURS = 8
 MOST_PANELS = 16
@@ -28,9 +24,6 @@ LEAST_ROWS, MOST_ROWS = 60, 1_000
 
 LARGEST = 1e100
 """What is beyond says nothing but that the training diverged."""
-
-STEEP = 100
-"""A curve whose values differ by so large a factor is drawn on a logarithmic scale."""
 
 LAST_EPOCH = 1e12
 
@@ -50,47 +43,6 @@ class Curve:
     run: int
     colour: int
     values: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """From the values of an axis to places on the paper.
-
-    Args:
-        low: The least value.
-        high: The greatest value; greater than ``low``.
-        is_log: Whether equal steps are equal factors.
-    """
-
-    low: float
-    high: float
-    is_log: bool = False
-
-    @classmethod
-    def around(cls, values: Sequence[float]) -> Axis:
-        """The axis on which the values fit, with some air."""
-        low, high = min(values), max(values)
-        if low > 0 and high > STEEP * low:
-            return cls(low / 1.2, high * 1.2, is_log=True)
-        margin = 0.05 * (high - low) or abs(high) * 0.1 or 0.5
-        return cls(0.0 if 0 <= low <= margin else low - margin, high + margin)
-
-    def share(self, value: float) -> float:
-        """0 for the least value, 1 for the greatest one."""
-        if self.is_log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
-
-    def ticks(self, count: int = 4) -> list[float]:
-        """Round values that lie on it."""
-        if self.is_log:
-            powers = range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)
-            return [10.0**power for power in powers[:: max(1, math.ceil(len(powers) / 6))]]
-        rough = (self.high - self.low) / count
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-        first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [index * step for index in range(first, last + 1)]
 
 
 def draw_curves(runs: Sequence[tuple[str, Rows, int | None]]) -> Markup | None:
@@ -201,8 +153,8 @@ def _panel(title: str, curves: list[Curve], epochs: list[list[int]], best: list[
     single = best[0] if len(best) == 1 else None
     drawing = element(
         "svg",
-        *_grid(across, up),
-        _line("best", _x(across, single), TOP, _x(across, single), HEIGHT - BOTTOM) if single is not None else None,
+        *grid(across, up, is_whole=True),
+        line("best", x_of(across, single), TOP, x_of(across, single), HEIGHT - BOTTOM) if single is not None else None,
         *(element("path", class_=f"curve c{curve.colour}", d=_path(curve, epochs[curve.run], across, up))
           for curve in curves),
         *marks,
@@ -238,39 +190,12 @@ def _values_at(curves: Iterable[Curve], epochs: list[list[int]], best: list[int 
     return texts
 
 
-def _grid(across: Axis, up: Axis) -> list[Markup]:
-    """The lines and the numbers of the axes."""
-    parts = []
-    for tick in up.ticks():
-        y = _y(up, tick)
-        parts.append(_line("grid", LEFT, y, WIDTH - RIGHT, y))
-        parts.append(element("text", f"{tick:.6g}", x=LEFT - 8, y=f"{y + 4:.1f}", text_anchor="end"))
-    for tick in across.ticks(5):
-        if tick == int(tick):
-            x = f"{_x(across, tick):.1f}"
-            parts.append(element("text", f"{int(tick):,}", x=x, y=HEIGHT - 10, text_anchor="middle"))
-    return [*parts, _line("axis", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM)]
-
-
-def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    places = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-    return element("line", class_=kind, **{name: f"{value:.1f}" for name, value in places.items()})
-
-
-def _x(across: Axis, epoch: float) -> float:
-    return LEFT + across.share(epoch) * (WIDTH - LEFT - RIGHT)
-
-
-def _y(up: Axis, value: float) -> float:
-    return HEIGHT - BOTTOM - up.share(value) * (HEIGHT - TOP - BOTTOM)
-
-
 def _path(curve: Curve, epochs: Sequence[int], across: Axis, up: Axis) -> str:
     """Lines between neighbours; a value without neighbours is a line of no length, which round ends make a dot."""
     steps, is_open = [], False
     for epoch, value in zip(epochs, curve.values, strict=True):
         if value is not None:
-            place = f"{_x(across, epoch):.1f} {_y(up, value):.1f}"
+            place = f"{x_of(across, epoch):.1f} {y_of(up, value):.1f}"
             steps.append(f"L{place}" if is_open else f"M{place}h0")
         is_open = value is not None
     return "".join(steps)
@@ -281,7 +206,7 @@ def _mark(curve: Curve, epochs: Sequence[int], best: int | None, across: Axis, u
     value = curve.values[epochs.index(best)] if best in epochs else None
     if best is None or value is None:
         return element("circle", class_=f"mark c{curve.colour}", r=4.5, visibility="hidden")
-    place = {"cx": f"{_x(across, best):.1f}", "cy": f"{_y(up, value):.1f}"}
+    place = {"cx": f"{x_of(across, best):.1f}", "cy": f"{y_of(up, value):.1f}"}
     return element("circle", class_=f"mark c{curve.colour}", r=4.5, **place)
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
-from nnrun.errors import RunError
-from nnrun.report.html_reading import PARTS, Map, Told, maps_in
-from nnrun.report.page import Markup, element, framed_table, join, section, table
+from nnrun.report.html_charts import draw_charts
+from nnrun.report.html_confusion import draw_confusion
+from nnrun.report.html_reading import PARTS, Evaluated, Map, Told, maps_in
+from nnrun.report.html_samples import draw_samples
+from nnrun.report.page import Markup, element, figure, join, section, table
 from nnrun.spec.names import shorten
 from nnrun.store.values import map_at, number_of
 
-MOST_CLASSES = 40
-"""Of more classes than these the most frequent confusions are shown instead of the matrix."""
-
 MOST_ROWS = 1_000
-MOST_CONFUSIONS = 20
-SHADES = 4
 LONGEST_NAME = 40
-SHORT = 3
-"""Characters of a name that stands upright over its column."""
 
 BY_CLASS = {
     "precision": "precision",
@@ -47,15 +41,33 @@ ON_THE_WHOLE = {
 
 def evaluations(told: Told) -> list[Markup]:
     """A section for each part that was evaluated in full."""
-    return [made for part, reports in told.evaluations.items() if (made := _evaluation(part, reports))]
+    return [made for part, found in told.evaluations.items() if (made := _evaluation(part, found))]
 
 
-def _evaluation(part: str, reports: dict[str, Map]) -> Markup | None:
-    report, confusion, regression = (reports.get(name, {}) for name in ("report", "confusion", "regression"))
-    content = [*_on_the_whole(report), *_by_class(report), *_confusion(confusion), *_by_column(regression)]
+def _evaluation(part: str, found: Evaluated) -> Markup | None:
+    content: list[Markup] = []
+    for name, reports in found.outputs.items():
+        shown = _output(reports, PARTS[part])
+        if name and shown:
+            shown = [element("h3", "Output ", shorten(name, LONGEST_NAME), class_="output"), *shown]
+        content += shown
     if not content:
         return None
     return section(f"On the {PARTS[part]} examples", *content, name=f"evaluation-{part}")
+
+
+def _output(reports: dict[str, Map], part: str) -> list[Markup]:
+    """What there is to say of an output: on the whole, of single examples, by class or number, and in drawings."""
+    report, confusion, regression = (reports.get(name, {}) for name in ("report", "confusion", "regression"))
+    charts = draw_charts(reports)
+    return [
+        *_on_the_whole(report),
+        *draw_samples(reports.get("samples", {}), part),
+        *draw_confusion(confusion),
+        *_by_class(report),
+        *_by_column(regression),
+        *([charts] if charts else []),
+    ]
 
 
 def _on_the_whole(report: Map) -> list[Markup]:
@@ -64,7 +76,8 @@ def _on_the_whole(report: Map) -> list[Markup]:
     known = [(title, value) for title, value in values if number_of(value) is not None]
     if not known:
         return []
-    return [table("Scores on the whole", ["score", "value"], known, class_="figures")]
+    shown = [element("div", element("dt", title), element("dd", figure(value))) for title, value in known]
+    return [element("dl", *shown, class_="strip")]
 
 
 def _by_class(report: Map) -> list[Markup]:
@@ -103,78 +116,3 @@ def _score_row(row: Map, names: dict[str, str]) -> list[Any]:
     """A name and its figures; what is no number is left out."""
     values = [row.get(name) if number_of(row.get(name)) is not None else None for name in names]
     return [shorten(str(row.get("name", "")), LONGEST_NAME), *values]
-
-
-def _confusion(confusion: Map) -> list[Markup]:
-    if not confusion:
-        return []
-    names, counts = _read_confusion(confusion)
-    if not names:
-        return []
-    return [_matrix(names, counts) if len(names) <= MOST_CLASSES else _most_frequent(names, counts)]
-
-
-def _read_confusion(confusion: Map) -> tuple[list[str], list[list[int]]]:
-    """The names of the classes and the square of counts.
-
-    Raises:
-        RunError: They are something else.
-    """
-    names, counts = confusion.get("class_names"), confusion.get("counts")
-    if isinstance(names, list) and isinstance(counts, list) and len(counts) == len(names):
-        rows = [row for row in counts if isinstance(row, list) and len(row) == len(names)]
-        if len(rows) == len(names) and all(type(count) is int and count >= 0 for count in chain(*rows)):
-            return [shorten(str(name), LONGEST_NAME) for name in names], rows
-    raise RunError("confusion.json is damaged: expected class_names, and a square of counts of as many rows")
-
-
-def _matrix(names: list[str], counts: list[list[int]]) -> Markup:
-    is_long = any(len(name) > SHORT for name in names)
-    heads = [
-        element("th", element("span", name, class_="long" if is_long else None), scope="col")
-        for name in names
-    ]
-    corner = element("td", "true class ↓  predicted →", class_="quiet")
-    rows = [
-        element("tr", element("th", name, scope="row"), *_cells(name, index, names, counts[index]))
-        for index, name in enumerate(names)
-    ]
-    caption = "Confusion matrix: rows are true classes, columns predicted ones; shaded by the share of the true class"
-    return framed_table(
-        caption, element("thead", element("tr", corner, *heads)), element("tbody", *rows), class_="confusion"
-    )
-
-
-def _cells(name: str, true: int, names: list[str], counts: list[int]) -> list[Markup]:
-    support = sum(counts) or 1
-    return [
-        element(
-            "td",
-            f"{count:,}",
-            class_=f"{'r' if said == true else 'w'}{_shade(count, support)}" if count else "zero",
-            title=f"{name} taken for {names[said]}: {count:,} of {support:,} ({count / support:.1%})"
-            if count
-            else None,
-        )
-        for said, count in enumerate(counts)
-    ]
-
-
-def _shade(count: int, support: int) -> int:
-    """From 1 to 4: one wrong of a thousand is shaded too."""
-    return min(SHADES, 1 + count * SHADES // support)
-
-
-def _most_frequent(names: list[str], counts: list[list[int]]) -> Markup:
-    wrong = [
-        (count, true, said)
-        for true, row in enumerate(counts)
-        for said, count in enumerate(row)
-        if count and said != true
-    ]
-    rows = [
-        [names[true], names[said], count, count / sum(counts[true])]
-        for count, true, said in sorted(wrong, key=lambda one: (-one[0], *one[1:]))[:MOST_CONFUSIONS]
-    ]
-    head = ["true class", "taken for", "examples", "share of the true class"]
-    return table(f"The most frequent confusions of {len(names):,} classes", head, rows, sortable=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nnrun.report.html_curves import epoch_of
-from nnrun.report.html_reading import Map, Told, maps_in
+from nnrun.report.html_diagram import draw_diagram
+from nnrun.report.html_reading import Map, Told
 from nnrun.report.page import NOTHING, Markup, duration, element, facts, figure, section, table
 from nnrun.spec.dump import flow
 from nnrun.spec.names import shorten
@@ -67,7 +68,8 @@ def _test_scores(told: Told) -> list[tuple[str, float]]:
     """The test scores, what says most before the loss."""
     scores = map_at(told.record.result, "test")
     if not scores:
-        scores = map_at(told.evaluations.get("test", {}).get("scores", {}), "scores")
+        evaluated = told.evaluations.get("test")
+        scores = map_at(evaluated.scores, "scores") if evaluated else {}
     known = [(name, value) for name, value in scores.items() if number_of(value) is not None]
     return sorted(known, key=lambda pair: pair[0].endswith("loss"))
 
@@ -122,7 +124,7 @@ def epochs_table(told: Told) -> Markup | None:
 
 def model(told: Told) -> Markup | None:
     """The layers with their shapes and parameters; None where the run does not have them."""
-    layers = maps_in(map_at(told.record.facts, "model"), "table")
+    layers = told.layers
     if not layers:
         return None
     rows = [
@@ -136,9 +138,14 @@ def model(told: Told) -> Markup | None:
     ]
     more = f" (the first {MOST_LAYERS:,} of {len(layers):,})" if len(layers) > MOST_LAYERS else ""
     caption = f"{len(layers):,} layers{more}"
-    return section(
-        "Model", table(caption, ["layer", "type", "output shape", "parameters"], rows), name="model"
-    )
+    listed = table(caption, ["layer", "type", "output shape", "parameters"], rows)
+    drawn = draw_diagram(layers)
+    if drawn is None:
+        return section("Model", listed, name="model")
+    frame = element("div", drawn, class_="frame drawn", tabindex="0", role="region", aria_label="Diagram")
+    legend = element("p", "In each box: type and name of a layer, its output shape, its parameters if it has any.",
+                     class_="quiet")  # fmt: skip
+    return section("Model", legend, element("div", frame, listed, class_="model"), name="model")
 
 
 def _shape(value: Any) -> str | None:

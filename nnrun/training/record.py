@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nnrun import __version__
 from nnrun.data.load import Data
 from nnrun.errors import RunError
-from nnrun.model.summary import describe_model
+from nnrun.model.summary import layers_of
 from nnrun.spec.schema import Spec
 from nnrun.store.run import Run
 from nnrun.training.checkpoint import (
@@ -209,7 +209,7 @@ def facts_of(
         "model": {
             "parameters": model.count_params(),
             "layers": len(spec.model.layers),
-            "table": describe_model(model, spec.training)["layers"],
+            "table": layers_of(model),
         },
         "training": {
             "epochs": spec.training.epochs,
