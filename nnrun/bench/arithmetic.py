@@ -98,13 +98,13 @@ def _layer_flops(layer: Any, inputs: list[Shape], output: Shape) -> int | None:
 
 def _attention_flops(layer: Any, inputs: list[Shape]) -> int | None:
     """Four projections, the scores of all pairs of positions, and the sums that they weight."""
-    queries, values = inputs[0][1], inputs[min(1, len(inputs) - 1)][1]
+    queries, values = inputs[0][1], inputs[-1][1]
     if len(inputs[0]) != 3 or queries is None or values is None:
         return None
     settings = layer.get_config()
-    keys = settings["key_dim"]
+    keys: int = settings["key_dim"]
     width = keys + (settings["value_dim"] or keys)
-    pairs: int = 2 * queries * values * settings["num_heads"] * width
+    pairs = 2 * queries * values * int(settings["num_heads"]) * width
     return pairs + sum(
         2
         * (queries if one.path.rpartition("/")[0].endswith(("query", "attention_output")) else values)

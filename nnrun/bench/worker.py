@@ -8,7 +8,6 @@ product, ``{"memory": true}`` tells the most memory that was held. Each is answe
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from nnrun.bench.sides import Side, Work, train
 from nnrun.data.load import Data, Examples, load_data
 from nnrun.errors import BUG_EXIT_CODE, DataError, NnrunError
 from nnrun.keras_backend import divert_native_noise
+from nnrun.machine.interpreter import take_output
 from nnrun.machine.speed import matrix_product_rate, peak_memory
 from nnrun.spec.load import Loaded, load_spec
 from nnrun.training.devices import set_threads
@@ -96,8 +96,7 @@ def _load(loaded: Loaded) -> Data:
 
 def main() -> None:
     """Answer line after line, until there are no more."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a user's Python file prints is no answer
+    answers = take_output()  # what a user's Python file prints is no answer
     divert_native_noise(None)
     worker: Worker | None = None
     for line in sys.stdin:

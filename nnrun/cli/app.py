@@ -113,6 +113,7 @@ from nnrun.cli import (  # noqa: E402  (they register their commands)
     benching,  # noqa: F401
     comparing,  # noqa: F401
     data,  # noqa: F401
+    doctoring,  # noqa: F401
     explain,  # noqa: F401
     keeping,  # noqa: F401
     report,  # noqa: F401

@@ -19,6 +19,9 @@ FEATURES = {
 }
 """Of a processor, with the names that Linux has for them; any of several will do."""
 
+GRAPHICS = ("0x03", "0x12")
+"""Beginnings of the PCI classes of display controllers and processing accelerators."""
+
 UNLIMITED = 1 << 60
 """Bytes from which on a limit of memory is none: the first version of control groups writes so."""
 
@@ -39,6 +42,19 @@ class System:
             return (self.root / path).read_text("utf-8", "replace")
         except OSError:
             return ""
+
+    def exists(self, path: str) -> bool:
+        """Whether something is there."""
+        return (self.root / path).exists()
+
+    def graphics_vendors(self) -> set[str]:
+        """The PCI numbers of the makers of display controllers and accelerators, such as ``0x10de`` for NVIDIA."""
+        found = set()
+        for device in (self.root / "sys/bus/pci/devices").glob("*"):
+            kind = self.read(f"sys/bus/pci/devices/{device.name}/class").strip()
+            if kind.startswith(GRAPHICS):
+                found.add(self.read(f"sys/bus/pci/devices/{device.name}/vendor").strip())
+        return found
 
     def processor(self) -> str:
         """The processor's name."""
