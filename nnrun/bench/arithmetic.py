@@ -83,7 +83,7 @@ def _layer_flops(layer: Any, inputs: list[Shape], output: Shape) -> int | None:
         return _product(inner, inputs[0][1])
     if name == "MultiHeadAttention":
         return _attention_flops(layer, inputs)
-    wrapped = type(layer.layer).__name__ if name == "Bidirectional" else name
+    wrapped = type(layer.forward_layer).__name__ if name == "Bidirectional" else name
     if wrapped in RECURRENT:
         return _product(2, inputs[0][1], _kernel_size(layer))
     if name.startswith("ConvLSTM") or wrapped != name:
@@ -104,14 +104,15 @@ def _attention_flops(layer: Any, inputs: list[Shape]) -> int | None:
     settings = layer.get_config()
     keys: int = settings["key_dim"]
     width = keys + (settings["value_dim"] or keys)
-    pairs = 2 * queries * values * int(settings["num_heads"]) * width
-    return pairs + sum(
+    pairs = 2 * queries * values * settings["num_heads"] * width
+    found: int = pairs + sum(
         2
         * (queries if one.path.rpartition("/")[0].endswith(("query", "attention_output")) else values)
         * math.prod(one.shape)
         for one in layer.weights
         if one.name.endswith("kernel")
     )
+    return found
 
 
 def _kernel_size(layer: Any) -> int:

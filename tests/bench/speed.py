@@ -2,26 +2,25 @@
 
     python tests/bench/speed.py [--rounds 3] [workload ...]
 
-Each workload runs in two processes, one for each, that take turns: A B A B ... Both see the same arrays, batch size
-and model; neither draws anything on the screen. A round is a whole training; its first epoch, which includes the
-compilation, is shown apart. These machines are noisy: look at the ratios.
+The fixed workloads of which nnrun promises a ratio, each measured as ``nnrun bench`` measures a specification: in
+processes of their own that take turns. These machines are noisy: look at the ratios.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from nnrun.bench.result import result_of
+from nnrun.bench.turns import Wish, compare
+from nnrun.spec.load import load_spec
 
 
 @dataclass(frozen=True)
@@ -125,46 +124,8 @@ def make_arrays(work: Workload) -> dict[str, np.ndarray[Any, Any]]:
     return {"x_train": x, "y_train": y, "x_test": x[:100], "y_test": y[:100]}
 
 
-def keras_rounds(work: Workload) -> Any:
-    """A function that trains once with plain Keras and returns the seconds of each epoch."""
-    import keras
-    import yaml
-
-    arrays = make_arrays(work)
-    x, y = arrays["x_train"], arrays["y_train"]
-    if x.dtype == np.uint8:
-        x = x.astype("float32") / 255
-
-    class Clock(keras.callbacks.Callback):
-        def on_train_begin(self, logs: Any = None) -> None:
-            self.seconds: list[float] = []
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.started = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.seconds.append(time.perf_counter() - self.started)
-
-    def layer(item: Any) -> Any:
-        name, arguments = (item, {}) if isinstance(item, str) else next(iter(item.items()))
-        return getattr(keras.layers, name)(**arguments)
-
-    def train() -> list[float]:
-        keras.utils.clear_session()
-        model = keras.Sequential([keras.Input(x.shape[1:]), *map(layer, yaml.safe_load(work.layers))])
-        model.compile("adam", work.loss, metrics=["accuracy"])
-        clock = Clock()
-        model.fit(x, y, batch_size=work.batch_size, epochs=work.epochs, callbacks=[clock], verbose=0)
-        return clock.seconds
-
-    return train
-
-
-def nnrun_rounds(work: Workload, folder: Path) -> Any:
-    """A function that trains once with nnrun, run directory and all, and returns the seconds of each epoch."""
-    from nnrun import experiment
-    from nnrun.cli.display import QuietDisplay
-
+def write_specification(work: Workload, folder: Path) -> Path:
+    """The workload as a specification in a folder, with its data beside it."""
     arguments = "{imdb: {num_words: 5000, maxlen: 80}}" if work.source == "imdb" else work.source
     specification = folder / "bench.yaml"
     specification.write_text(
@@ -174,66 +135,28 @@ def nnrun_rounds(work: Workload, folder: Path) -> Any:
     )
     if work.source != "xor":
         np.savez(folder / f"{work.source}.npz", **make_arrays(work))
-        os.environ["NNRUN_DATA_DIR"] = str(folder)
-
-    class Silent(QuietDisplay):
-        def on_result(self, run: Any, result: Any) -> None:
-            pass
-
-    def train() -> list[float]:
-        run, _ = experiment.train(specification, display=Silent(), runs_dir=folder / "runs")
-        return [row["seconds"] for row in run.rows()]
-
-    return train
+    return specification
 
 
-def work_on_command(name: str, side: str) -> None:
-    """Train once for every line on standard input, and answer with the seconds of the epochs."""
-    work = WORKLOADS[name]
+def measure(work: Workload, rounds: int) -> dict[str, Any]:
+    """What ``nnrun bench`` finds."""
     with tempfile.TemporaryDirectory() as folder:
-        train = keras_rounds(work) if side == "keras" else nnrun_rounds(work, Path(folder))
-        for _ in sys.stdin:
-            print(json.dumps(train()), flush=True)
+        specification = write_specification(work, Path(folder))
+        os.environ["NNRUN_DATA_DIR"] = folder
+        wish = Wish(specification, rounds=rounds, epochs=work.epochs, examples=work.examples)
+        return result_of(wish, load_spec(specification), compare(wish, lambda _: None))
 
 
-def start(name: str, side: str) -> subprocess.Popen[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.Popen(
-        [sys.executable, __file__, "--worker", side, name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+def line(name: str, work: Workload, found: dict[str, Any]) -> str:
+    """A workload in one line."""
+    fit, nnrun = found["sides"]["fit"], found["sides"]["nnrun"]
+    agreement = found["agreement"]
+    same = "same bits" if agreement["same_figures"] and agreement["same_weights"] else "OTHER NUMBERS"
+    return (
+        f"{name:42} {fit['epoch_seconds']:9.4f} {nnrun['epoch_seconds']:9.4f} {nnrun['ratio']:6.2f}x  "
+        f"({nnrun['lowest']:.2f}-{nnrun['highest']:.2f})  {work.target:>6.1f}x   "
+        f"{fit['first_epoch_seconds']:.2f} / {nnrun['first_epoch_seconds']:.2f}   {same}"
     )
-
-
-def measure(name: str, rounds: int) -> dict[str, Any]:
-    """Run both sides in turns."""
-    sides = {side: start(name, side) for side in ("keras", "nnrun")}
-    first: dict[str, list[float]] = {side: [] for side in sides}
-    steady: dict[str, list[float]] = {side: [] for side in sides}
-    ratios = []
-    for _ in range(rounds):
-        for side, process in sides.items():
-            assert process.stdin and process.stdout
-            process.stdin.write("train\n")
-            process.stdin.flush()
-            seconds = json.loads(process.stdout.readline())
-            first[side].append(seconds[0])
-            steady[side].append(statistics.median(seconds[1:]))
-        ratios.append(steady["keras"][-1] / steady["nnrun"][-1])
-    for process in sides.values():
-        process.communicate()
-    return {
-        "workload": name,
-        **{f"{side}_seconds": statistics.median(steady[side]) for side in sides},
-        **{f"{side}_first_epoch": statistics.median(first[side]) for side in sides},
-        "ratio": statistics.median(ratios),
-        "lowest": min(ratios),
-        "highest": max(ratios),
-        "target": WORKLOADS[name].target,
-    }
 
 
 def main() -> int:
@@ -242,25 +165,16 @@ def main() -> int:
     )
     parser.add_argument("workloads", nargs="*", help="beginnings of the names of workloads; default: all")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--worker", choices=("keras", "nnrun"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        work_on_command(options.workloads[0], options.worker)
-        return 0
     names = [name for name in WORKLOADS if not options.workloads or name.startswith(tuple(options.workloads))]
     print(
         f"{'seconds per epoch':42} {'Keras fit':>9} {'nnrun':>9} {'ratio':>7}  (lowest-highest)  promised   first epoch"
     )
     missed = 0
     for name in names:
-        found = measure(name, options.rounds)
-        missed += found["ratio"] < found["target"]
-        print(
-            f"{name:42} {found['keras_seconds']:9.4f} {found['nnrun_seconds']:9.4f} {found['ratio']:6.2f}x  "
-            f"({found['lowest']:.2f}-{found['highest']:.2f})  {found['target']:>6.1f}x   "
-            f"{found['keras_first_epoch']:.2f} / {found['nnrun_first_epoch']:.2f}",
-            flush=True,
-        )
+        found = measure(WORKLOADS[name], options.rounds)
+        missed += found["sides"]["nnrun"]["ratio"] < WORKLOADS[name].target
+        print(line(name, WORKLOADS[name], found), flush=True)
     return 1 if missed else 0
 
 
