@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterator
 from typing import Any
 
 from nnrun.cli.console import printable
 from nnrun.cli.figures import BEST, duration, number
-from nnrun.store.reading import is_own_file
+from nnrun.errors import RunError
+from nnrun.store.reading import is_own_file, read_map_or_none
 from nnrun.store.run import Run
 from nnrun.store.runs import FIGURES
+from nnrun.store.trash import files_in
 
 __all__ = ["BEST", "closing", "duration", "is_shown", "metric_text", "number", "opening", "stride"]
 
@@ -18,6 +21,9 @@ MOST_LINES = 50
 """A run of more epochs shows every second, fifth, tenth ... of them; all are in metrics.jsonl."""
 
 PARTS = (("train", "training"), ("validation", "validation"), ("test", "test"))
+
+EVENTS = "events.out.tfevents"
+"""Beginning of the names of TensorBoard's files."""
 
 ENDINGS = {
     "callback": ("stopped", "by a callback after epoch {epochs}"),
@@ -90,6 +96,25 @@ def written(run: Run) -> Iterator[tuple[str, str]]:
     yield "run", str(run.path)
     if is_own_file(run.path / "report.html"):
         yield "report", str(run.path / "report.html")
+    inside = [path.relative_to(run.path).parts for path, _ in files_in(run.path)]
+    for folder in sorted(
+        {parts[0] if parts[1:] else "." for parts in inside if parts[-1].startswith(EVENTS)}
+    ):
+        yield "tensorboard", f"tensorboard --logdir {shlex.quote(str(run.path / folder))}"
+    with contextlib.suppress(RunError):
+        yield from _told(run)
+
+
+def _told(run: Run) -> Iterator[tuple[str, str]]:
+    """Where trackers were told of a run."""
+    mlflow = read_map_or_none(run.path / "mlflow.json")
+    if mlflow:
+        yield "mlflow", f"run {mlflow.get('run_id')} of the experiment {mlflow.get('experiment')}"
+    wandb = read_map_or_none(run.path / "wandb.json") or {}
+    if wandb.get("url"):
+        yield "wandb", str(wandb["url"])
+    elif wandb.get("part"):
+        yield "wandb", f"wandb sync {shlex.quote(str(run.path / 'wandb' / str(wandb['part'])))}"
 
 
 def next_commands(run: Run, reason: str) -> list[str]:

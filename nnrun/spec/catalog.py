@@ -87,6 +87,7 @@ NESTED: dict[str, Kind] = {
 
 OWN: dict[Kind, dict[str, str]] = {
     "activation": dict.fromkeys(("step", "bipolar_step"), "nnrun.model.steps"),
+    "callback": dict.fromkeys(("MlflowCallback", "WandbMetricsLogger"), "nnrun.training.trackers"),
 }
 """What nnrun brings beside Keras's parts: name -> module."""
 

@@ -64,10 +64,12 @@ REFUSED: dict[str, str] = {
 
 NEEDS: dict[str, str] = {
     "TensorBoard": "tensorboard",
+    "MlflowCallback": "mlflow",
+    "WandbMetricsLogger": "wandb",
     "STFT": "scipy",
     "STFTSpectrogram": "scipy",
 }
-"""Parts for which Keras imports another package, by the name that Keras defines."""
+"""Parts that need another package, by the name of their class."""
 
 REPLACED: dict[str, str] = {
     "ThresholdedReLU": f"{GONE}; write ReLU: {{threshold: 1.0}}",
@@ -86,6 +88,8 @@ REPLACED: dict[str, str] = {
     "kaiming_uniform": "is called he_uniform in Keras",
     "kaiming_normal": "is called he_normal in Keras",
     "leaky": "is called leaky_relu in Keras",
+    **dict.fromkeys(("MLflow", "MLFlow", "Mlflow", "mlflow"), "is called MlflowCallback"),
+    **dict.fromkeys(("WandB", "Wandb", "wandb", "WandbCallback"), "is called WandbMetricsLogger"),
 }
 """Names of older or other books, by what is written."""
 

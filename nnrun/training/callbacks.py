@@ -13,6 +13,7 @@ from nnrun.spec import catalog
 from nnrun.spec.schema import Choice
 from nnrun.store.durable import write_bytes
 from nnrun.training.feed import output_names
+from nnrun.training.trackers import Tracker
 
 WRITTEN = ("filepath", "filename", "log_dir")
 """Arguments that name what a callback writes."""
@@ -57,7 +58,10 @@ def make_callbacks(
         if problems:
             continue
         try:
-            made.append(make_part("callback", Choice(choice.name, arguments)))
+            callback = make_part("callback", Choice(choice.name, arguments))
+            if isinstance(callback, Tracker):
+                callback.folder = folder
+            made.append(callback)
         except Exception as error:
             where = f"training.callbacks[{index}].{choice.name}"
             reason = " ".join(str(error).split())
