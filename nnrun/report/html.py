@@ -13,11 +13,12 @@ from nnrun.errors import RunError
 from nnrun.report.html_comparison import LETTERS, MOST_RUNS, differences_table, runs_table
 from nnrun.report.html_curves import draw_curves
 from nnrun.report.html_evaluation import evaluations
-from nnrun.report.html_reading import Told, read_run
-from nnrun.report.html_sections import configuration, environment, epochs_table, model, summary
-from nnrun.report.page import Markup, element, join, section
+from nnrun.report.html_reading import Map, Told, read_run
+from nnrun.report.html_sections import configuration, environment, epochs_table, examples_of, model, summary
+from nnrun.report.page import Markup, element, figure, join, section
 from nnrun.store.durable import write_text
 from nnrun.store.run import Run
+from nnrun.store.values import map_at
 
 FILE = "report.html"
 NAMES = {
@@ -81,6 +82,7 @@ def _run_page(told: Told) -> str:
         element("h1", record.name or record.run.id),
         element("p", element("code", record.run.id), class_="quiet"),
         element("p", *badges),
+        _data_line(map_at(record.facts, "data")),
         element("p", str(description)) if description else None,
         element("p", told.note, class_="note") if told.note else None,
     ]
@@ -94,6 +96,16 @@ def _run_page(told: Told) -> str:
         environment(told),
     ]
     return _document(f"{record.run.id} ({record.state})", header, parts)
+
+
+def _data_line(data: Map) -> Markup | None:
+    """What it was trained on."""
+    if not data.get("name"):
+        return None
+    counted = examples_of(data)
+    return element(
+        "p", "Data: ", element("strong", figure(data["name"])), f", {counted}" if counted else None
+    )
 
 
 def _comparison_page(runs: Sequence[Told]) -> str:

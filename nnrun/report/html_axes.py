@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from nnrun.report.page import Markup, element
 
-WIDTH, HEIGHT = 440, 250
-LEFT, RIGHT, TOP, BOTTOM = 56, 14, 14, 30
+WIDTH, HEIGHT = 360, 220
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 28
 """The margins around the curves, for the numbers of the axes."""
 
 STEEP = 100
@@ -72,7 +72,7 @@ def grid(across: Axis, up: Axis, *, is_whole: bool = False) -> list[Markup]:
         is_whole: Whether only whole numbers stand across, such as epochs.
     """
     parts = []
-    for tick in up.ticks():
+    for tick in up.ticks(5):
         y = y_of(up, tick)
         parts.append(line("grid", LEFT, y, WIDTH - RIGHT, y))
         parts.append(element("text", f"{tick:.6g}", x=LEFT - 8, y=f"{y + 4:.1f}", text_anchor="end"))
@@ -80,7 +80,7 @@ def grid(across: Axis, up: Axis, *, is_whole: bool = False) -> list[Markup]:
         if not is_whole or tick == int(tick):
             text = f"{int(tick):,}" if is_whole else f"{tick:.6g}"
             x = f"{x_of(across, tick):.1f}"
-            parts.append(element("text", text, x=x, y=HEIGHT - 10, text_anchor="middle"))
+            parts.append(element("text", text, x=x, y=HEIGHT - 8, text_anchor="middle"))
     return [*parts, line("axis", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM)]
 
 

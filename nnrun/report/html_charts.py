@@ -24,20 +24,20 @@ LONGEST_NAME = 40
 LARGEST = 1e100
 
 
-def draw_charts(reports: Map) -> Markup | None:
+def draw_charts(reports: Map) -> list[Markup]:
     """What there is to draw of an output.
 
     Args:
         reports: Its reports by name: ``report``, ``points``.
 
     Returns:
-        A panel for each drawing; None where there is none.
+        A panel for each drawing.
     """
     points, report = map_at(reports, "points"), map_at(reports, "report")
-    panels = [*_thresholds(points), *_calibration(map_at(report, "calibration"))]
+    panels = [*_calibration(map_at(report, "calibration")), *_thresholds(points)]
     for column in maps_in(points, "columns")[:MOST_COLUMNS]:
         panels += [*_agreement(column), *_residuals(column)]
-    return element("div", *panels, class_="panels") if panels else None
+    return panels
 
 
 def _thresholds(points: Map) -> Iterator[Markup]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnrun.report.html_reading import Map, Told
-from nnrun.report.page import Markup, cell, duration, element, framed_table, section, table
+from nnrun.report.page import Markup, cell, duration, element, figure, framed_table, section, table
 from nnrun.spec.dump import flow
 from nnrun.spec.names import shorten
 from nnrun.store.query import ABSENT, HARMLESS, differences, short_names
@@ -17,6 +17,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_RUNS = len(LETTERS)
 MOST_COLUMNS = 40
 LONGEST_VALUE = 80
+LONGEST_FACT = 24
 COLOURS = 8
 
 Columns = dict[str, list[Any]]
@@ -40,14 +41,14 @@ def differences_table(runs: Sequence[Told]) -> Markup:
     """A row for each run: the settings in which they differ, and beside them what came out."""
     settings, results = _settings(runs), _results(runs)
     short = short_names(settings)
-    heads = [*((short[path], path) for path in settings), *((path, path) for path in results)]
+    heads = [*((path, path) for path in results), *((short[path], path) for path in settings)]
     columns = [element("th", name, scope="col", title=path if path != name else None) for name, path in heads]
-    groups = [(len(settings), "settings that differ"), (len(results), "what came out")]
+    groups = [(len(results), "what came out"), (len(settings), "settings that differ")]
     top = [element("th", title, scope="colgroup", colspan=count) for count, title in groups if count]
     body = []
     for index, letter in enumerate(LETTERS[: len(runs)]):
-        cells = [_value(values[index]) for values in settings.values()]
-        cells += [_result(path, values, index) for path, values in results.items()]
+        cells = [_result(path, values, index) for path, values in results.items()]
+        cells += [_value(values[index]) for values in settings.values()]
         body.append(element("tr", element("th", letter, scope="row"), *cells))
     head = element(
         "thead",
@@ -55,7 +56,7 @@ def differences_table(runs: Sequence[Told]) -> Markup:
         element("tr", element("th", "run", scope="col"), *columns),
     )
     remark = None if settings else element("p", "The specifications are the same.")
-    made = framed_table("Settings that differ, beside the results; the best of each score is bold", head,
+    made = framed_table("What came out, beside the settings that differ; the best of each score is bold", head,
                         element("tbody", *body), class_="sortable")  # fmt: skip
     return section("Differences", remark, made, *_made_with(runs), name="differences")
 
@@ -108,6 +109,13 @@ def _made_with(runs: Sequence[Told]) -> list[Markup]:
     if not found:
         return []
     rows = [
-        [path, *(None if value is ABSENT else value for value in values)] for path, values in found.items()
+        [path, *(None if value is ABSENT else _fact(value) for value in values)]
+        for path, values in found.items()
     ]
     return [table("Data and environments that differ", ["", *LETTERS[: len(runs)]], rows[:MOST_COLUMNS])]
+
+
+def _fact(value: Any) -> str:
+    """A fact in a few characters; of a fingerprint the beginning tells enough."""
+    number = number_of(value)
+    return f"{number:,.6g}" if number is not None else shorten(figure(value), LONGEST_FACT)

@@ -61,7 +61,7 @@ def _matrix(names: list[str], counts: list[list[int]]) -> Markup:
         element("tr", element("th", name, scope="row"), *_cells(name, index, names, counts[index]))
         for index, name in enumerate(names)
     ]
-    caption = "Confusion matrix: rows are true classes, columns what was said; shaded by the share of the true class"
+    caption = "Confusion matrix, shaded by the share of the true class"
     made = framed_table(caption, element("thead", element("tr", corner, *heads)), element("tbody", *rows),
                         class_="confusion")  # fmt: skip
     return element("div", _switch(), made, class_="switched")

@@ -168,7 +168,7 @@ def _panel(title: str, curves: list[Curve], epochs: list[list[int]], best: list[
         )
         for curve, value in zip(curves, _values_at(curves, epochs, best), strict=True)
     ]
-    scale = ", logarithmic scale" if up.is_log else ""
+    scale = "logarithmic scale" if up.is_log else ""
     plain = {
         "x": [across.low, across.high],
         "y": [up.low, up.high, up.is_log],

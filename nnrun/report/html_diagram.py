@@ -108,9 +108,14 @@ class _Drawing:
         yield element(
             "rect", class_=f"box {_kind(layer.type)}", **corner, width=f"{self.box:.1f}", height=HEIGHT, rx=7
         )
+        named, counted = _lines(layer)
         room = (self.box - 16) / PIXELS
-        for line, down, kind in zip(_lines(layer), (-4, 13), ("type", "shape"), strict=True):
-            yield element("text", fit(line, room, POINTS), x=f"{x:.1f}", y=f"{y + down:.1f}", class_=kind)
+        if text_inches(named, POINTS) <= room:
+            first = [element("tspan", layer.type, class_="type"), f" {shorten(layer.name, LONGEST_NAME)}"]
+        else:
+            first = [element("tspan", fit(layer.type, room, POINTS), class_="type")]
+        yield element("text", *first, x=f"{x:.1f}", y=f"{y - 4:.1f}")
+        yield element("text", fit(counted, room, POINTS), x=f"{x:.1f}", y=f"{y + 13:.1f}", class_="shape")
 
     def _edge(self, pair: tuple[int, int]) -> Iterator[Markup]:
         """A line from a layer to one that takes it, straight beside boxes and bent between ranks, with a head."""
@@ -154,7 +159,7 @@ class _Drawing:
 
 def _lines(layer: Layer) -> tuple[str, str]:
     counted = f"{layer.output_shape}  ·  {layer.parameters:,}" if layer.parameters else layer.output_shape
-    return f"{layer.type}  {shorten(layer.name, LONGEST_NAME)}", counted
+    return f"{layer.type} {shorten(layer.name, LONGEST_NAME)}", counted
 
 
 def _kind(name: str) -> str:

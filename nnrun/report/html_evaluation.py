@@ -8,7 +8,7 @@ from nnrun.report.html_charts import draw_charts
 from nnrun.report.html_confusion import draw_confusion
 from nnrun.report.html_reading import PARTS, Evaluated, Map, Told, maps_in
 from nnrun.report.html_samples import draw_samples
-from nnrun.report.page import Markup, element, figure, join, section, table
+from nnrun.report.page import Markup, element, figure, section, table
 from nnrun.spec.names import shorten
 from nnrun.store.values import map_at, number_of
 
@@ -59,15 +59,23 @@ def _evaluation(part: str, found: Evaluated) -> Markup | None:
 def _output(reports: dict[str, Map], part: str) -> list[Markup]:
     """What there is to say of an output: on the whole, of single examples, by class or number, and in drawings."""
     report, confusion, regression = (reports.get(name, {}) for name in ("report", "confusion", "regression"))
-    charts = draw_charts(reports)
+    matrix, charts = draw_confusion(confusion), draw_charts(reports)
+    if len(charts) == 1:  # one drawing has room beside the matrix
+        tables = [_beside(*matrix, *charts), *_by_class(report)]
+    else:
+        panels = element("div", *charts, class_="panels charts") if charts else None
+        tables = [_beside(*matrix, *_by_class(report)), panels]
     return [
         *_on_the_whole(report),
-        *draw_samples(reports.get("samples", {}), part),
-        *draw_confusion(confusion),
-        *_by_class(report),
         *_by_column(regression),
-        *([charts] if charts else []),
+        *draw_samples(reports.get("samples", {}), part),
+        *(made for made in tables if made),
     ]
+
+
+def _beside(*parts: Markup) -> Markup | None:
+    """Parts side by side where the screen is wide enough."""
+    return element("div", *parts, class_="beside") if parts else None
 
 
 def _on_the_whole(report: Map) -> list[Markup]:
@@ -98,18 +106,13 @@ def _scores(caption: str, kind: str, names: dict[str, str], rows: list[Map], clo
     known = {name: title for name, title in names.items() if any(name in row for row in rows)}
     if len(rows) > MOST_ROWS:
         caption += f" (the first {MOST_ROWS:,} of {len(rows):,})"
-    made = table(
+    return table(
         caption,
         [kind, *known.values()],
         [_score_row(row, known) for row in rows[:MOST_ROWS]],
+        foot=[_score_row(row, known) for row in closing],
         sortable=len(rows) > 1,
-        class_="figures",
     )
-    if closing:
-        averages = table("Averages of the classes", ["", *known.values()], [_score_row(row, known) for row in closing],
-                         class_="figures")  # fmt: skip
-        return join([made, averages])
-    return made
 
 
 def _score_row(row: Map, names: dict[str, str]) -> list[Any]:

@@ -84,7 +84,7 @@ def describe_answers(judged: Judged, indices: Sequence[int]) -> list[Plain]:
         top = np.argsort(-chances, kind="stable")[:MOST_BARS].tolist()
         if target not in top:
             top[-1] = target
-        bars = [[of_class, round(float(chances[of_class]), 6)] for of_class in top]
+        bars = [[of_class, round(float(chances[of_class]), 9)] for of_class in top]
         predicted = int(answers.predicted[index])
         described.append({"example": index, "target": target, "predicted": predicted, "probabilities": bars})
     return described

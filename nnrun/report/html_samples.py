@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nnrun.report.html_reading import Map, maps_in
-from nnrun.report.page import NOTHING, Markup, element, figure, table
+from nnrun.report.page import NOTHING, Markup, element, figure, measured, table
 from nnrun.spec.names import shorten
 from nnrun.store.values import count_of, map_at, number_of
 
@@ -68,13 +68,14 @@ def _card(sample: Map, names: Sequence[str]) -> Markup:
     if is_right:
         verdict += [element("span", "right: ", class_="unseen"), element("strong", _name(names, target))]
     else:
-        verdict += [element("span", "wrong: ", class_="unseen"), element("strong", _name(names, predicted)),
-                    f", but is {_name(names, target)}"]  # fmt: skip
+        verdict += [element("span", "wrong: ", class_="unseen"), "said ", element("strong", _name(names, predicted)),
+                    ", is ", element("strong", _name(names, target))]  # fmt: skip
     words = f"example {_number(sample)}, {_name(names, target)}"
     shown = element("div", *_inputs(map_at(sample, "inputs"), words), class_="shown")
     bars = element("dl", *_bars(sample.get("probabilities"), names, target, predicted), class_="bars")
     number = element("span", f"no. {_number(sample)}", class_="quiet number")
-    return element("li", element("p", *verdict, number, class_="verdict"), shown, bars,
+    said = element("p", element("span", *verdict), number, class_="verdict")
+    return element("li", said, shown, bars,
                    class_=f"sample {'right' if is_right else 'wrong'}")  # fmt: skip
 
 
@@ -105,6 +106,8 @@ def _bars(values: Any, names: Sequence[str], target: int | None, predicted: int 
 
 def _share(chance: float) -> str:
     """``97.2 %``; never 0 or 100 where it is not."""
+    if chance in (0, 1):
+        return f"{100 * chance:.0f} %"
     if 0 < chance < 0.001:
         return "< 0.1 %"
     if 0.999 < chance < 1:
@@ -122,11 +125,17 @@ def _inputs(inputs: Map, words: str) -> Iterator[Markup]:
             yield element("blockquote", shorten(value["text"], LONGEST_TEXT))
         pairs = _pairs(value)
         if pairs:
-            rows = [(element("dt", name), element("dd", figure(said))) for name, said in pairs[:MOST_VALUES]]
+            rows = [(element("dt", name), element("dd", _plain(said))) for name, said in pairs[:MOST_VALUES]]
             more = len(pairs[MOST_VALUES:]) + (count_of(value.get("more")) or 0)
             yield element("dl", *(element("div", *row) for row in rows), class_="values")
             if more > 0:
                 yield element("p", f"and {more:,} more", class_="quiet")
+
+
+def _plain(value: Any) -> str:
+    """A value of the data, with no digits that are not its own."""
+    number = number_of(value)
+    return figure(value) if number is None else f"{number:,.6g}"
 
 
 def _pairs(value: Map) -> list[tuple[str, Any]]:
@@ -185,17 +194,22 @@ def _numbers_table(title: str, samples: Sequence[Map]) -> Markup:
     columns = [name for name, _ in _values(samples[0])]
     head = ["no.", "true", "predicted", "difference", *(["picture"] if any(pictures) else []), *columns]
     wide = [row if any(pictures) else [*row[:4], *row[5:]] for row in rows]
-    return table(title, head, wide, sortable=not any(pictures), class_="figures")
+    return table(title, head, wide, sortable=not any(pictures))
 
 
 def _numbers_row(sample: Map, picture: Markup | None) -> list[Any]:
-    pairs = [_floats(sample.get(name)) for name in ("target", "predicted")]
-    target, predicted = pairs
-    alone = len(target) == len(predicted) == 1
-    off: Any = float(f"{target[0] - predicted[0]:.6g}") if alone else None
-    said = [one[0] if alone else ", ".join(map(figure, one)) for one in pairs]
-    values = [value for _, value in _values(sample)]
-    return [count_of(sample.get("example")), *said, off, element("td", picture), *values]
+    target, predicted = _floats(sample.get("target")), _floats(sample.get("predicted"))
+    values = [
+        measured(number) if (number := number_of(value)) is not None else value
+        for _, value in _values(sample)
+    ]
+    first: list[Any] = [count_of(sample.get("example"))]
+    if len(target) == len(predicted) == 1:
+        first += [measured(target[0]), measured(predicted[0]), measured(target[0] - predicted[0])]
+    else:
+        first += [", ".join(f"{one:,.6g}" for one in values) for values in (target, predicted)]
+        first.append(None)
+    return [*first, element("td", picture), *values]
 
 
 def _floats(values: Any) -> list[float]:

@@ -8,7 +8,8 @@ from typing import Any
 from nnrun.report.html_curves import epoch_of
 from nnrun.report.html_diagram import draw_diagram
 from nnrun.report.html_reading import Map, Told
-from nnrun.report.page import NOTHING, Markup, duration, element, facts, figure, section, table
+from nnrun.report.page import NOTHING, Markup, duration, element, facts, figure, framed_table, section, table
+from nnrun.spec.catalog import find
 from nnrun.spec.dump import flow
 from nnrun.spec.names import shorten
 from nnrun.spec.positions import key_paths, position_of, section_of
@@ -20,26 +21,27 @@ MOST_EPOCHS_IN_TABLE = 300
 SETTING_COLUMNS = ("setting", "value", "default")
 MOST_RESUMES = 100
 MOST_LAYERS = 1_000
-RATE_OF_OPTIMIZER = "of the optimizer"
-HAS_ITS_OWN = ("training.learning_rate", "name")
-"""Settings whose default is known only once the rest is: what a run has of them may be that."""
+RATE = "training.learning_rate"
+CHOSEN = "chosen by nnrun"
 
-SAME_RUN = ("nnrun", "tensorflow", "keras", "numpy", "python")
+PACKAGES = ("tensorflow", "keras", "numpy")
+"""Whose versions decide the bits."""
+
+SHOWN_OF_FINGERPRINT = 19
 
 
 def summary(told: Told) -> Markup:
     """What came out, in a few figures."""
     record, result = told.record, told.record.result
     watched = record.monitor
-    data, seconds = map_at(record.facts, "data"), number_of(result.get("seconds"))
+    seconds = number_of(result.get("seconds"))
     best = f"{told.best_epoch:,}" if told.best_epoch is not None else None
     cards = [
+        *((f"test {name}", value, _kept(record.result)) for name, value in _test_scores(told)[:3]),
+        (f"best {watched}", record.best, "at the best epoch"),
         ("best epoch", best, f"of {record.epochs or 0:,}" + (f", by {watched}" if watched else "")),
-        (f"best {watched}", record.best, "at that epoch"),
-        *((f"test {name}", value, "with the kept weights") for name, value in _test_scores(told)[:3]),
         ("training time", duration(seconds) if seconds is not None else None, _speed(told)),
         ("parameters", count_of(map_at(record.facts, "model").get("parameters")), _layers(record.facts)),
-        ("data", data.get("name"), _examples(data)),
     ]
     shown = [
         element("div", element("dt", name), element("dd", figure(value), element("small", small)))
@@ -49,6 +51,13 @@ def summary(told: Told) -> Markup:
     return section(
         "Summary", *_lost(told), element("dl", *shown, class_="cards"), *_scores(told), name="summary"
     )
+
+
+def _kept(result: Map) -> str:
+    """Which weights were tested."""
+    kept = map_at(result, "model")
+    epoch = count_of(kept.get("epoch"))
+    return f"weights of epoch {epoch:,}" if epoch is not None else "with the kept weights"
 
 
 def _lost(told: Told) -> Iterator[Markup]:
@@ -84,7 +93,7 @@ def _layers(known: Map) -> str:
     return "" if layers is None else f"{layers:,} layer{'s' if layers != 1 else ''}"
 
 
-def _examples(data: Map) -> str:
+def examples_of(data: Map) -> str:
     parts = (("train", "training"), ("validation", "validation"), ("test", "test"))
     counts = [f"{count:,} {word}" for part, word in parts if (count := count_of(data.get(part)))]
     return f"{' / '.join(counts)} examples" if counts else ""
@@ -107,7 +116,7 @@ def _scores(told: Told) -> Iterator[Markup]:
     known = {title: at for title, at in columns.items() if any(at[1] + name in at[0] for name in names)}
     rows = [[name, *(row.get(prefix + name) for row, prefix in known.values())] for name in names]
     if rows:
-        yield table("Losses and metrics", ["", *known], rows, class_="figures")
+        yield table("Losses and metrics", ["", *known], rows)
 
 
 def epochs_table(told: Told) -> Markup | None:
@@ -118,7 +127,7 @@ def epochs_table(told: Told) -> Markup | None:
     rows = [
         [epoch_of(row, index), *(row.get(name) for name in names)] for index, row in enumerate(told.rows, 1)
     ]
-    made = table("All epochs", ["epoch", *names], rows, sortable=True, class_="figures")
+    made = table("All epochs", ["epoch", *names], rows, sortable=True)
     return element("details", element("summary", "All epochs as a table"), made)
 
 
@@ -142,7 +151,7 @@ def model(told: Told) -> Markup | None:
     drawn = draw_diagram(layers)
     if drawn is None:
         return section("Model", listed, name="model")
-    frame = element("div", drawn, class_="frame drawn", tabindex="0", role="region", aria_label="Diagram")
+    frame = element("div", drawn, class_="frame", tabindex="0", role="region", aria_label="Diagram")
     legend = element("p", "In each box: type and name of a layer, its output shape, its parameters if it has any.",
                      class_="quiet")  # fmt: skip
     return section("Model", legend, element("div", frame, listed, class_="model"), name="model")
@@ -157,7 +166,8 @@ def _shape(value: Any) -> str | None:
 
 def configuration(told: Told) -> Markup | None:
     """Every setting beside its default, and what differs marked."""
-    config, defaults = told.record.config, default_settings()
+    config = told.record.config
+    defaults = default_settings() | own_defaults(config)
     rows = [row for path in key_paths() for row in _setting_rows(".".join(map(str, path)), config, defaults)]
     if not rows:
         return None
@@ -165,9 +175,7 @@ def configuration(told: Told) -> Markup | None:
         "thead",
         element("tr", *(element("th", name, scope="col") for name in ("setting", "value", "default"))),
     )
-    made = element("table", element("caption", "Marked rows differ from the default or have none."), head,
-                   element("tbody", *rows))  # fmt: skip
-    frame = element("div", made, class_="frame", tabindex="0", role="region", aria_label="Configuration")
+    frame = framed_table("Marked rows differ from the default or have none.", head, element("tbody", *rows))
     return section("Configuration", frame, name="configuration")
 
 
@@ -193,11 +201,7 @@ def _setting_rows(path: str, config: Map, defaults: dict[str, Any]) -> Iterator[
     if value is None or (value in ({}, [], "") and path in defaults):
         return
     is_changed = is_changed_setting(path, value, defaults)
-    default = (
-        "chosen by nnrun" if path in HAS_ITS_OWN else flow(defaults[path]) if path in defaults else NOTHING
-    )
-    if path == "training.learning_rate":
-        default = RATE_OF_OPTIMIZER
+    default = CHOSEN if path == "name" else flow(defaults[path]) if path in defaults else NOTHING
     name = element("th", element("code", path), element("span", " (differs)", class_="quiet") if is_changed else None,
                    scope="row")  # fmt: skip
     yield element(
@@ -206,11 +210,20 @@ def _setting_rows(path: str, config: Map, defaults: dict[str, Any]) -> Iterator[
     )  # fmt: skip
 
 
+def own_defaults(config: Map) -> dict[str, Any]:
+    """The defaults that follow from other settings: the optimizer has a learning rate of its own."""
+    optimizer = map_at(config, "training").get("optimizer")
+    names = list(optimizer) if isinstance(optimizer, dict) else [optimizer]
+    part = find("optimizer", names[0]) if names and isinstance(names[0], str) else None
+    rate = part.argument("learning_rate") if part else None
+    return {RATE: rate.default} if rate is not None and isinstance(rate.default, float) else {}
+
+
 def is_changed_setting(path: str, value: Any, defaults: dict[str, Any]) -> bool:
     """Whether somebody decided it: it is not the default, nor what ``auto`` or no value became."""
     if path not in defaults:
         return True
-    return path not in HAS_ITS_OWN and defaults[path] not in ("auto", value)
+    return path != "name" and defaults[path] not in ("auto", None, value)
 
 
 def _lines(value: Any) -> Iterator[Markup]:
@@ -236,21 +249,35 @@ def environment(told: Told) -> Markup:
         ("data", f"{figure(data.get('name'))}, {figure(data.get('fingerprint'))}" if data else None),
         ("git commit", known.get("git")),
         ("code", map_at(known, "code").get("file")),
-        *((f"device: {name}", value) for name, value in map_at(known, "devices").items()),
-        *((f"version: {name}", value) for name, value in map_at(known, "versions").items()),
+        ("device", _device(map_at(known, "devices"))),
+        (
+            "versions",
+            ", ".join(f"{name} {figure(value)}" for name, value in map_at(known, "versions").items()),
+        ),
     ]
     return section("Environment", facts(pairs), *_reproduction(told), *_resumes(told), name="environment")
 
 
+def _device(devices: Map) -> str:
+    """``cpu; threads 2, strategy none``."""
+    more = ", ".join(f"{name} {figure(value)}" for name, value in devices.items() if name != "device")
+    return "; ".join(part for part in (str(devices.get("device", "")), more) if part)
+
+
 def _reproduction(told: Told) -> Iterator[Markup]:
-    code = map_at(told.record.facts, "code").get("file")
-    option = f" --code {code}" if code else ""
+    """The commands that give the same numbers."""
+    known = told.record.facts
+    code, data = map_at(known, "code").get("file"), map_at(known, "data")
+    versions = map_at(known, "versions")
+    same = [f"{name}=={figure(versions[name])}" for name in PACKAGES if name in versions]
+    lines = [f"pip install {' '.join(same)}"] if same else []
+    lines.append("nnrun train config.yaml" + (f" --code code/{code}" if code else ""))
     yield element("h3", "How to reproduce it")
-    versions = map_at(told.record.facts, "versions")
-    same = [f"{name} {figure(versions[name])}" for name in SAME_RUN if name in versions]
-    yield element("p", "In the directory of the run, where ", element("code", "config.yaml"),
-                  " has every setting", f", with {', '.join(same)}" if same else "", ":")  # fmt: skip
-    yield element("pre", f"nnrun train config.yaml{option}")
+    fingerprint = str(data.get("fingerprint", ""))
+    of_data = f" on the same data ({fingerprint[:SHOWN_OF_FINGERPRINT]})" if fingerprint else ""
+    yield element("p", "In the run's directory, whose ", element("code", "config.yaml"),
+                  f" has every setting, these give the same numbers{of_data}:")  # fmt: skip
+    yield element("pre", "\n".join(lines))
 
 
 def _resumes(told: Told) -> Iterable[Markup]:

@@ -2,12 +2,12 @@
 
 const NOTHING = "–";
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [440, 250, 56, 14, 14, 30]; // as in html_curves.py
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [360, 220, 62, 12, 12, 28]; // as in html_axes.py
 
 /** A value in a few characters, as the page has it without this script. */
 function figure(value) {
   const size = Math.abs(value);
-  if (value === 0 || (size >= 1e-3 && size < 1e4)) return value.toFixed(4);
+  if (value === 0 || (size >= 1e-3 && size < 1e4)) return value.toFixed(size < 100 ? 4 : 2);
   return String(Number(value.toPrecision(3)));
 }
 

@@ -13,7 +13,10 @@ NOTHING = "\N{EN DASH}"
 """Stands where there is no value."""
 
 LONGEST_TEXT = 200
-VOID = ("meta", "input", "link", "img")
+NUMBER = '<td class="number"'
+"""The beginning of a cell that holds a number."""
+
+VOID = ("meta", "input", "link", "img", "br")
 """Elements that have no content and no end."""
 
 
@@ -71,7 +74,7 @@ def visible(text: str) -> str:
 
 
 def figure(value: Any) -> str:
-    """A value in a few characters: ``0.0719``, ``1.2e-05``, ``9,610``; other things as a specification has them."""
+    """A value in a few characters: ``0.0719``, ``1.2e-05``, ``9,610``; the rest as a specification has it."""
     match value:
         case None:
             return NOTHING
@@ -80,17 +83,24 @@ def figure(value: Any) -> str:
         case int():
             return shorten(f"{value:,}", LONGEST_TEXT)
         case float():
-            return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+            if value == 0 or 1e-3 <= abs(value) < 1e4:
+                return f"{value:.4f}" if abs(value) < 100 else f"{value:.2f}"
+            return f"{value:.3g}"
     return shorten(str(value), LONGEST_TEXT)
 
 
+def measured(value: float) -> Markup:
+    """A value of the data in a cell, with no digits that are not its own: ``5.1``, ``1,297``."""
+    return element("td", f"{value:,.6g}", class_="number", data_value=repr(value))
+
+
 def duration(seconds: float) -> str:
-    """``4.2 s``, ``0:42``, ``1:02:03``."""
-    if not 10 <= seconds < 1e12:
+    """``4.2 s``, ``2 min 5 s``, ``1 h 2 min``."""
+    if not 60 <= seconds < 1e12:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def section(title: str, *content: Any, name: str) -> Markup:
@@ -110,6 +120,7 @@ def table(
     head: Sequence[Any],
     rows: Iterable[Sequence[Any]],
     *,
+    foot: Sequence[Sequence[Any]] = (),
     sortable: bool = False,
     class_: str = "",
 ) -> Markup:
@@ -119,23 +130,50 @@ def table(
         caption: What it shows.
         head: The headings of the columns.
         rows: Plain values, or whole cells.
+        foot: Rows that stay at the end when it is sorted.
         sortable: Whether the page's script lets the reader sort it.
         class_: More classes for the stylesheet.
     """
-    columns = [element("th", name, scope="col") for name in head]
-    body = [
-        element("tr", *(cell(value, is_heading=index == 0) for index, value in enumerate(row)))
+    lines = [list(row) for row in rows]
+    numeric = [_is_numeric(row[index] for row in [*lines, *foot]) for index in range(len(head))]
+    columns = [
+        element("th", name, scope="col", class_="number" if is_number else None)
+        for name, is_number in zip(head, numeric, strict=True)
+    ]
+    content = [element("thead", element("tr", *columns)), _body("tbody", lines, numeric)]
+    if foot:
+        content.append(_body("tfoot", foot, numeric))
+    classes = f"{class_} sortable" if sortable else class_
+    return framed_table(caption, *content, class_=classes.strip())
+
+
+def _is_numeric(values: Iterable[Any]) -> bool:
+    """Whether a column holds numbers, and nothing else where it holds something."""
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in known
+    )
+
+
+def _body(tag: str, rows: Iterable[Sequence[Any]], numeric: Sequence[bool]) -> Markup:
+    lines = [
+        element(
+            "tr",
+            *(
+                element("td", NOTHING, class_="number")
+                if value is None and index and numeric[index]
+                else cell(value, is_heading=index == 0)
+                for index, value in enumerate(row)
+            ),
+        )
         for row in rows
     ]
-    classes = f"{class_} sortable" if sortable else class_
-    return framed_table(
-        caption, element("thead", element("tr", *columns)), element("tbody", *body), class_=classes.strip()
-    )
+    return element(tag, *lines)
 
 
 def framed_table(caption: str, *content: Markup, class_: str = "") -> Markup:
     """A table in a frame of its own, in which it can be scrolled where the screen is narrow."""
-    made = element("table", element("caption", caption), *content, class_=class_ or None)
+    made = element("table", element("caption", element("span", caption)), *content, class_=class_ or None)
     return element("div", made, class_="frame", tabindex="0", role="region", aria_label=caption)
 
 
