@@ -86,9 +86,9 @@ def fits(found: str, wanted: str) -> bool:
     if not wanted:
         return True
     from packaging.specifiers import SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(wanted).contains(found, prereleases=True)
+        return SpecifierSet(wanted).contains(Version(found), prereleases=True)
     except InvalidVersion:
         return True
