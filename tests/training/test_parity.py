@@ -401,8 +401,32 @@ def train_from_specification(case: Case, jit_compile: bool) -> tuple[Any, list[d
     return model.get_weights(), rows.rows, predicted
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["no_xla", "xla"])
-@pytest.mark.parametrize("name", CASES)
+COMPILED = {
+    "adam",
+    "adam_ema",
+    "sgd_momentum",
+    "schedule",
+    "batch_normalization",
+    "regularized",
+    "one_hot",
+    "huber_two_targets",
+    "lstm",
+    "several_inputs",
+    "early_stopping_and_plateau",
+    "mixed_bfloat16",
+    "one_batch",
+}
+"""The cases that are compiled with XLA by default: that takes seconds each."""
+
+EVERY_WAY = [
+    pytest.param(name, jit, id=f"{name}-{'xla' if jit else 'no_xla'}", marks=marks)
+    for name in CASES
+    for jit in (False, True)
+    for marks in ([pytest.mark.slow] if jit and name not in COMPILED else [],)
+]
+
+
+@pytest.mark.parametrize(("name", "jit_compile"), EVERY_WAY)
 def test_training_without_shuffling_equals_plain_keras_to_the_last_bit(name: str, jit_compile: bool) -> None:
     case = CASES[name]
 
