@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -33,25 +34,35 @@ def train(
         overrides: ``{"training.epochs": 50}``, or as on the command line: ``["training.epochs=50"]``.
         runs_dir: Where runs are kept; default ``$NNRUN_RUNS_DIR`` or ``runs``.
         code: A Python file whose classes and functions the specification may name.
-        quiet: Show only warnings.
+        quiet: Show only warnings, and the run's path.
 
     Returns:
-        The run.
+        The run. As the last line of a notebook's cell it shows its report.
 
     Raises:
         NnrunError: See ``nnrun.errors``; the message says what to do.
     """
-    from nnrun.cli.trainings import choose_display
-
     run, _ = experiment.train(
         Path(config),
         as_texts(overrides),
-        display=choose_display(json=False, quiet=quiet),
+        display=_choose_display(quiet=quiet),
         runs_dir=None if runs_dir is None else Path(runs_dir),
         code=None if code is None else Path(code),
         command=["nnrun.train", str(config)],
     )
     return OpenedRun(run, None if code is None else Path(code))
+
+
+def _choose_display(*, quiet: bool) -> experiment.Display:
+    """One output that changes in its place in a notebook, and elsewhere what ``nnrun train`` shows."""
+    importlib.import_module("nnrun.cli.app")  # first: the files of the commands need it whole
+    from nnrun.cli.display import Logged
+    from nnrun.cli.notebook import NotebookDisplay, in_notebook
+    from nnrun.cli.trainings import choose_display
+
+    if in_notebook() and not quiet:
+        return Logged(NotebookDisplay())
+    return choose_display(json=False, quiet=quiet)
 
 
 def open_run(
@@ -130,19 +141,15 @@ class OpenedRun:
 
     def model(self) -> Any:
         """The Keras model with the weights that were kept, built anew; its data is read for it."""
-        from nnrun.cli.trainings import choose_display
-
-        display = choose_display(json=False, quiet=True)
+        display = _choose_display(quiet=True)
         return inference.reopen(str(self.path), display, self.path.parent, self._code)[1].model
 
     def predict(self, *files: str | Path) -> Iterator[dict[str, Any]]:
         """What it says of new files, chunk by chunk: columns by name, as ``nnrun predict`` writes them."""
-        from nnrun.cli.trainings import choose_display
-
         return inference.predict_files(
             str(self.path),
             [str(Path(one).absolute()) for one in files],
-            display=choose_display(json=False, quiet=True),
+            display=_choose_display(quiet=True),
             runs_dir=self.path.parent,
             code=self._code,
         )[1]

@@ -24,6 +24,14 @@ def test_import_takes_no_time_and_loads_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_display_is_found_in_a_process_that_has_imported_nothing_else() -> None:
+    program = "from nnrun import api; print(type(api._choose_display(quiet=True)).__name__)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "Logged\n"
+
+
 def test_overrides_are_written_as_on_the_command_line() -> None:
     given = {
         "training.epochs": 5,
