@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,12 +73,13 @@ def bench(
     result = result_of(wish, loaded, measured)
     if output:
         write_json(output, result)
+    changes = changes_since(earlier, result) if earlier else []
+    others = differences(earlier, result) if earlier else []
     if json:
-        print_json(result)
-    else:
-        _show(result)
-    if earlier and not json:
-        _show_changes(changes_since(earlier, result), differences(earlier, result))
+        print_json(result | {"changes": [asdict(one) for one in changes], "not_as_then": others})
+        return
+    _show(result)
+    _show_changes(changes, others)
 
 
 @contextlib.contextmanager
