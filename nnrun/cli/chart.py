@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ HEIGHT = 8
 """Rows of the chart, without its axis."""
 
 WIDEST = 64
-NARROWEST = 16
+NARROWEST = 36
 """Columns; where there are fewer, no chart is drawn."""
 
 LEAST_EPOCHS = 3
@@ -32,6 +33,7 @@ PLAIN = str.maketrans(f"{BARS}{MARKS}{BEST}━│└─…", "_.,-=+*#" + "*o" +
 """What stands for the characters that an output without Unicode cannot show."""
 
 Curve = Sequence[float | None]
+"""A value for each epoch; None where there is none."""
 
 
 def fitting(text: Text, console: Console) -> Text:
@@ -81,7 +83,7 @@ def chart(rows: Sequence[Mapping[str, Any]], width: int, monitor: str, best: int
     log = "logarithmic" if scale.is_log else ""
     lines = [Text.assemble(" " * (margin + 2), *keys, (log, "dim"))]
     lines += _plot(list(curves.values()), scale, columns, margin)
-    lines.append(_axis(len(rows), best, columns, margin))
+    lines.append(_axis(len(rows), best if best in range(1, len(rows) + 1) else 0, columns, margin))
     if monitor not in curves:
         lines += _bars(rows, monitor, columns, margin)
     return lines
@@ -93,11 +95,11 @@ def _plot(curves: Sequence[Curve], scale: Scale, columns: int, margin: int) -> l
 
     cells = [[(" ", "")] * columns for _ in range(HEIGHT)]
     for curve, mark, style in zip(curves, MARKS, STYLES, strict=False):
+        heights = [scale.height(one) if one is not None and math.isfinite(one) else None for one in curve]
         for column in range(columns):
-            value = _value_at(curve, column / (columns - 1))
-            if value is not None:
-                row = HEIGHT - 1 - round(scale.height(value) * (HEIGHT - 1))
-                cells[min(HEIGHT - 1, max(0, row))][column] = (mark, style)
+            height = _height_at(heights, column / (columns - 1))
+            if height is not None:
+                cells[HEIGHT - 1 - round(height * (HEIGHT - 1))][column] = (mark, style)
     labels = {0: number(scale.high), HEIGHT - 1: number(scale.low)}
     return [
         Text.assemble((f"{labels.get(place, ''):>{margin}} │", "dim"), *_joined(row))
@@ -111,14 +113,12 @@ def _joined(cells: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [("".join(character for character, _ in group), style) for style, group in groups]
 
 
-def _value_at(curve: Curve, fraction: float) -> float | None:
-    """The curve between its first epoch (0) and its last (1); straight lines join the epochs."""
-    position = fraction * (len(curve) - 1)
-    before = min(int(position), len(curve) - 2)
-    left, right = curve[before], curve[before + 1]
-    if left is None or right is None or left - left or right - right:  # missing, or not finite
-        return None
-    return left + (right - left) * (position - before)
+def _height_at(heights: Curve, fraction: float) -> float | None:
+    """The height between the first epoch (0) and the last one (1); straight lines join the epochs."""
+    position = fraction * (len(heights) - 1)
+    before = min(int(position), len(heights) - 2)
+    left, right = heights[before], heights[before + 1]
+    return None if left is None or right is None else left + (right - left) * (position - before)
 
 
 def _axis(epochs: int, best: int, columns: int, margin: int) -> Text:

@@ -17,7 +17,7 @@ from nnrun.store.run import Run
 if TYPE_CHECKING:
     from rich.console import OverflowMethod
 
-    from nnrun.experiment import Display
+    from nnrun.training.display import Display
 
 Row = dict[str, Any]
 

@@ -31,12 +31,15 @@ CLOSING_SECONDS = 10.0
 """How long after its result a run's writer is waited for."""
 
 MOST_HOLDER_BYTES = 1000
+MOST = 1 << 53
+"""What is counted is less than this."""
 
 FACTS: tuple[tuple[str, str, type], ...] = (
     ("data", "name", str),
     *(("data", part, int) for part in ("train", "validation", "test")),
     ("model", "parameters", int),
     *(("training", name, int) for name in ("epochs", "batch_size", "steps_per_epoch")),
+    ("training", "monitor", str),
     ("training", "jit_compile", bool),
     ("devices", "device", str),
 )
@@ -79,7 +82,8 @@ class Epochs:
             for line in file:
                 if b"\0" in line or not line.endswith(b"\n"):
                     break
-                self.rows.append(checked_row(map_of(line), f"{self.path}:{len(self.rows) + 1}"))
+                number = len(self.rows) + 1
+                self.rows.append(checked_row(map_of(line), f"{self.path}:{number}", number))
                 self._end, self._last = self._end + len(line), line
         if self.rows is known:
             return len(known)
@@ -89,18 +93,20 @@ class Epochs:
         )
 
 
-def checked_row(row: Row | None, name: str) -> Row:
+def checked_row(row: Row | None, name: str, epoch: int | None = None) -> Row:
     """A row whose values are numbers, as nnrun writes them.
 
     Args:
         row: As it was read; None where it could not be.
         name: What it comes from, for the message.
+        epoch: Whose row it should be; None for any.
 
     Raises:
         RunError: It is damaged.
     """
     figures = {key: _figure(value) for key, value in (row or {}).items()}
-    if not figures.keys() >= FIGURES or any(value is None for value in figures.values()):
+    is_whole = figures.keys() >= FIGURES and None not in figures.values()
+    if not is_whole or count_of(figures["epoch"]) is None or epoch not in (None, figures["epoch"]):
         raise RunError(f"{name} is damaged: it holds no figures of an epoch")
     return figures
 
@@ -138,15 +144,15 @@ class Watched:
             RunError: ``run.json`` or the specification is damaged.
         """
         facts = self.run.facts()
+        now = map_at(read_config(self.run), "training")
+        training = facts["training"] | {name: now[name] for name in ("epochs", "monitor") if name in now}
+        facts |= {"name": str(facts.get("name")), "training": training}
         for section, name, kind in FACTS:
-            value = map_at(facts, section).get(name)
-            if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-                raise RunError(f"{self.run.path / 'run.json'} is damaged: {section}.{name} is {value!r:.100}")
-        training = map_at(read_config(self.run), "training")
-        planned = {name: training[name] for name in ("epochs", "monitor") if training.get(name)}
-        if not isinstance(planned.get("epochs", 1), int) or not isinstance(planned.get("monitor", ""), str):
-            raise RunError(f"{self.run.config_path} is damaged: its training is not as nnrun writes it")
-        return facts | {"name": str(facts.get("name")), "training": facts["training"] | planned}
+            value: Any = map_at(facts, section).get(name)
+            is_count = kind is not int or (count_of(value) is not None and 0 <= value < MOST)
+            if not isinstance(value, kind) or not is_count:
+                raise RunError(f"{self.run.path} is damaged: {section}.{name} is {value!r:.100}")
+        return facts
 
     def note_best(self, row: Row, monitor: str) -> None:
         """Remember an epoch that is better than those before it."""
@@ -237,7 +243,9 @@ class Watched:
             "seconds": math.fsum(row["seconds"] for row in rows),
             "next": next_commands(record),
         }
-        return found | ({"lost": self.run.divergence()} if life == "diverged" else {})
+        return found | (
+            {"lost": str((self.run.divergence() or {}).get("seen"))} if life == "diverged" else {}
+        )
 
 
 def checked_result(run: Run) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def follow(watched: Watched, display: PlainDisplay | JsonDisplay) -> None:
         RunError: The run is damaged, or gone.
     """
     facts = watched.facts()
-    monitor = str(facts["training"].get("monitor", "loss"))
+    monitor = facts["training"]["monitor"]
     display.on_start(watched.run, facts)
     shown = 0
     while True:

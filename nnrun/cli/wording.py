@@ -29,7 +29,7 @@ ENDINGS = {
     "callback": ("stopped", "by a callback after epoch {epochs}"),
     "interrupted": ("interrupted", "after {epochs} whole epochs; history, checkpoint and model are kept"),
     "killed": ("killed", "after {epochs} whole epochs; it goes on from its newest checkpoint"),
-    "diverged": ("diverged", "after {epochs} whole epochs"),
+    "diverged": ("diverged", "{lost}; after {epochs} whole epochs"),
 }
 """By the reason why a training ended, where there is more to say than that it is done."""
 
@@ -72,12 +72,10 @@ def closing(run: Run, result: dict[str, Any]) -> list[tuple[str, str]]:
     """What came out, where it is, and what to do next."""
     lines = []
     if ending := ENDINGS.get(result["reason"]):
-        lines.append((ending[0], ending[1].format(epochs=result["epochs"])))
+        lines.append((ending[0], ending[1].format(epochs=result["epochs"], lost=result.get("lost"))))
     best, final = result["best"], result["final"]
     if best:
-        lines.append(
-            ("best", f"epoch {best['epoch']} by {printable(result['monitor'])}  {metric_text(best)}")
-        )
+        lines.append(("best", f"epoch {best['epoch']} by {result['monitor']}  {metric_text(best)}"))
     if final and final != best:
         lines.append(("last", f"epoch {final['epoch']}  {metric_text(final)}"))
     if "test" in result:
@@ -86,9 +84,10 @@ def closing(run: Run, result: dict[str, Any]) -> list[tuple[str, str]]:
             ("test", f"{metric_text(result['test'])}  ({kept['weights']} weights, epoch {kept['epoch']})")
         )
     lines.append(("time", duration(result["seconds"])))
-    lines += [(name, printable(text)) for name, text in written(run)]
+    lines += written(run)
     commands = result.get("next") or next_commands(run, result["reason"])
-    return [*lines, *(("" if place else "next", printable(text)) for place, text in enumerate(commands))]
+    lines += [("" if place else "next", text) for place, text in enumerate(commands)]
+    return [(name, printable(text)) for name, text in lines]
 
 
 def written(run: Run) -> Iterator[tuple[str, str]]:
