@@ -102,6 +102,13 @@ def test_tensorflow_that_ends_its_process_is_a_problem(status: int, expected: st
     assert found.remedy
 
 
+def test_tensorflow_that_is_imported_but_does_not_train_is_a_problem_of_training(tmp_path: Path) -> None:
+    (found,) = tensorflow_findings(WORKING | {"failed": "OSError: no"}, System(tmp_path), {})
+
+    assert (found.state, found.subject) == ("problem", "training")
+    assert "a small training fails: OSError: no" in found.text
+
+
 def test_tensorflow_that_is_not_installed_is_to_be_installed(tmp_path: Path) -> None:
     probe = {"failed": "ModuleNotFoundError: No module named 'tensorflow'", "missing": "tensorflow"}
     (found,) = tensorflow_findings(probe, System(tmp_path), {})

@@ -20,8 +20,8 @@ EXAMPLES, BATCH_SIZE = 2048, 32
 WARM_STEPS, TIMED_STEPS = 16, 64
 
 
-def examine_tensorflow() -> dict[str, Any]:
-    """Import TensorFlow, see its devices, and measure for about two seconds."""
+def import_tensorflow() -> dict[str, Any]:
+    """Import TensorFlow and see its devices."""
     started = time.perf_counter()
     tf = load_tensorflow()
     seconds = time.perf_counter() - started
@@ -32,6 +32,12 @@ def examine_tensorflow() -> dict[str, Any]:
         "cuda_build": bool(tf.sysconfig.get_build_info().get("is_cuda_build")),
         "rocm_build": bool(tf.sysconfig.get_build_info().get("is_rocm_build")),
         "gpus": [_gpu_name(tf, gpu) for gpu in tf.config.list_physical_devices("GPU")],
+    }
+
+
+def measure() -> dict[str, Any]:
+    """How fast it is, found in about two seconds."""
+    return {
         "matrix_product_flops": matrix_product_rate("float32"),
         "copied_bytes_per_second": copy_rate(),
         "training_steps_per_second": training_rate(),
@@ -78,11 +84,13 @@ def main() -> None:
     """Write what was found."""
     answers = take_output()
     divert_native_noise(None)
+    found: dict[str, Any] = {}
     try:
-        found = examine_tensorflow()
+        found |= import_tensorflow()
+        found |= measure()
     except BaseException as error:
         last = traceback.format_exception_only(error)[-1].strip()
-        found = {"failed": last, "missing": getattr(error, "name", None) or ""}
+        found |= {"failed": last, "missing": getattr(error, "name", None) or ""}
     answers.write(json.dumps(found) + "\n")
 
 

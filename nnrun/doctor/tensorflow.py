@@ -93,6 +93,12 @@ def _failure(probe: Mapping[str, Any]) -> Finding:
             f"importing it ended the process {ended}",
             "pip install --force-reinstall tensorflow",
         )
+    if "tensorflow" in probe:
+        return problem(
+            "training",
+            f"TensorFlow {probe['tensorflow']} can be imported, but a small training fails: {probe['failed']}",
+            "pip install --force-reinstall nnrun, best in a new virtual environment",
+        )
     name = str(probe.get("missing") or "").partition(".")[0]
     if str(probe["failed"]).startswith("ModuleNotFoundError") and name:
         return problem("TensorFlow", f"it cannot be used: {probe['failed']}", f"pip install {name}")
