@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from nnrun.cli.console import printable
 from nnrun.cli.figures import BARS, BEST, Scale, number, sparkline
+from nnrun.errors import NnrunError
+from nnrun.store.run import Run
 from nnrun.store.values import number_of
 
 if TYPE_CHECKING:
@@ -34,6 +36,14 @@ PLAIN = str.maketrans(f"{BARS}{MARKS}{BEST}━│└─…", "_.,-=+*#" + "*o" +
 
 Curve = Sequence[float | None]
 """A value for each epoch; None where there is none."""
+
+
+def known_rows(run: Run) -> list[dict[str, Any]]:
+    """The epochs of a run; none where they cannot be read: a picture is not worth an error."""
+    try:
+        return run.rows()
+    except NnrunError:
+        return []
 
 
 def fitting(text: Text, console: Console) -> Text:

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nnrun.cli.chart import chart, fitting, recent
+from nnrun.cli.chart import chart, fitting, known_rows, recent
 from nnrun.cli.console import messages, print_json, printable, results, silence_closed_streams
 from nnrun.cli.figures import duration
 from nnrun.cli.pace import Pace
 from nnrun.cli.wording import BEST, closing, is_shown, metric_text, opening, stride
-from nnrun.errors import NnrunError
 from nnrun.store.run import Run
 
 if TYPE_CHECKING:
@@ -203,14 +202,6 @@ class RichDisplay(PlainDisplay):
         title, style = FRAMES.get(result["reason"], ("done", "green"))
         shown = Group(*(fitting(line, console) for line in curves), grid)
         console.print(Panel(shown, title=title, border_style=style, expand=False))
-
-
-def known_rows(run: Run) -> list[Row]:
-    """The epochs of a run; none where they cannot be read: a picture is not worth an error."""
-    try:
-        return run.rows()
-    except NnrunError:
-        return []
 
 
 class JsonDisplay:

@@ -7,8 +7,8 @@ import sys
 import time
 from typing import Any
 
-from nnrun.cli.chart import chart
-from nnrun.cli.display import REDRAW_SECONDS, PlainDisplay, Standing, known_rows
+from nnrun.cli.chart import chart, known_rows
+from nnrun.cli.display import REDRAW_SECONDS, PlainDisplay, Standing
 from nnrun.store.run import Run
 
 COLUMNS = 80

@@ -59,6 +59,7 @@ class WandbSession:
             dir=str(run.path),
             config=config,
             resume=None if self._is_offline else "allow",
+            reinit="create_new",  # another run of this process may be open: one that was lost, or the user's own
             settings=settings,
         )
         self.last = max(0, self._run.starting_step - 1)

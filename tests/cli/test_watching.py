@@ -70,10 +70,13 @@ def leave_holder(run: Run, host: str) -> None:
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Makes each wait between two looks do the next step; after the last one, watching must have ended."""
 
+    left: Iterator[Step] = iter(())
+
     def write(*steps: Step) -> None:
+        nonlocal left
         left = iter(steps)
 
         def wait(seconds: float) -> None:
@@ -82,7 +85,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         monkeypatch.setattr(watching.time, "sleep", wait)
 
-    return write
+    yield write
+    assert list(left) == []  # watching did not end too early
 
 
 def watch(*options: str, code: int = 0) -> Result:
@@ -180,13 +184,14 @@ def test_lost_training_names_what_was_lost_and_a_lower_rate(run: Run, script: Ca
 def test_training_that_is_resumed_is_followed_from_its_checkpoint(
     run: Run, script: Callable[..., None]
 ) -> None:
-    def resume() -> None:
-        run.cut_rows(1)
+    def train() -> None:
         run.append_row(row(2, 0.95))
         run.append_row(row(3, 0.8))
 
     with lock.hold(run.path / "lock"):
-        script(resume, lambda: (finish(run), os.utime(run.path / "result.json", (1, 1))))
+        script(
+            lambda: run.cut_rows(1), train, lambda: (finish(run), os.utime(run.path / "result.json", (1, 1)))
+        )
         shown = events()
 
     after = shown[4:]
