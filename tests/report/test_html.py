@@ -30,6 +30,7 @@ from pages import (
 
 from nnrun.errors import RunError
 from nnrun.report.html import render, write_report
+from nnrun.report.html_charts import draw_charts
 from nnrun.report.html_curves import MOST_POINTS, thin_out
 from nnrun.report.page import Markup, duration, element, escaped, figure, table
 from nnrun.store.labels import Labels
@@ -347,6 +348,22 @@ def test_charts_of_numbers_are_agreement_and_residuals(tmp_path: Path) -> None:
     values = [float(one.attributes["data-value"] or "nan") for one in row.all("td")]
     names = ("mae", "rmse", "r2", "median_absolute_error", "max_error", "mape")
     assert values == [report["columns"][0][name] for name in names]
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        {"of": "a", "roc": {"points": [[0, 0], [2, 2]], "area": 0.5}},
+        {"of": "a", "roc": {"points": [[0, 0], [1, 1]]}},
+        {"of": "a", "precision_recall": {"points": [[0, 1, 2]], "area": 0.5}},
+        {"columns": [{"name": "a", "target": [1, 2], "predicted": [1]}]},
+        {"columns": [{"name": "a", "residuals": {"edges": [0, 1, 2], "counts": [5]}}]},
+        {"columns": [{"name": "a", "residuals": {"edges": [0, 2, 1], "counts": [5, 5]}}]},
+        {"columns": [{"name": "a", "residuals": {"edges": [0, 1, 2], "counts": [0, 0]}}]},
+    ],
+)
+def test_charts_of_points_that_nnrun_does_not_write_are_left_out(points: dict[str, Any]) -> None:
+    assert draw_charts({"points": points}) == []
 
 
 def test_each_of_several_outputs_has_its_own_part(tmp_path: Path) -> None:

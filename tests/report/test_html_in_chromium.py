@@ -172,12 +172,19 @@ def test_curves_answer_to_pointer_and_keyboard(browser: Any, pages: dict[str, Pa
     assert page.locator("#curves .epoch").inner_text() == "30"  # the best one
     assert values.all_inner_texts() == ["0.2000", "0.0333"]
 
+    mark = page.locator("#curves figure svg").first.locator(".mark").last
+    drawn = [float(mark.get_attribute(name)) for name in ("cx", "cy")]
+
     page.locator("#epoch").focus()
     page.keyboard.press("Home")
     assert page.locator("#curves .epoch").inner_text() == "1"
     assert values.all_inner_texts() == ["0.2000", "1.0000"]
     page.keyboard.press("ArrowRight")
     assert values.all_inner_texts() == ["0.2000", "0.5000"]
+
+    page.keyboard.press("End")
+    moved = [float(mark.get_attribute(name)) for name in ("cx", "cy")]
+    assert moved == pytest.approx(drawn, abs=0.1)  # the script agrees with what was drawn without it
 
     drawing = page.locator("#curves figure svg").first
     drawing.scroll_into_view_if_needed()
@@ -187,7 +194,6 @@ def test_curves_answer_to_pointer_and_keyboard(browser: Any, pages: dict[str, Pa
     assert values.all_inner_texts() == ["0.2000", "0.2500"]
     others = page.locator("#curves figure").last.locator(".legend output")
     assert others.all_inner_texts() == ["0.1000"]
-    mark = drawing.locator(".mark").last
     assert abs(float(mark.get_attribute("cx")) - (62 + 3 / 29 * 286)) < 0.1
     assert made.messages == []
     page.context.close()
@@ -205,6 +211,7 @@ def test_table_is_sorted_by_keyboard_and_averages_stay(browser: Any, pages: dict
     made.page.keyboard.press("Enter")
     falling = [float(one) for one in column.all_inner_texts()]
 
+    assert len(rising) == 3
     assert rising == sorted(rising)
     assert falling == rising[::-1]
     assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
