@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.data.examples import Examples
+from nnrun.data.examples import Examples, Streamed
 from nnrun.errors import DataError
 from nnrun.report.evaluation import Judged, Known, as_csv, judge, slug
 from nnrun.report.html_examples import (
@@ -19,6 +19,8 @@ from nnrun.report.html_examples import (
     choose_examples,
     describe_answers,
     describe_inputs,
+    encode_picture,
+    is_picture,
 )
 from nnrun.report.html_points import points_of
 from nnrun.spec.names import shorten
@@ -35,7 +37,7 @@ class Evaluation:
     Args:
         facts: ``{"part", "examples", "data", "model", "scores"}``.
         outputs: Each output that gives classes or numbers, judged, by its name.
-        samples: For each of these some examples in plain values, to be looked at.
+        samples: By output some examples in plain values, to be looked at; of an autoencoder under an empty name.
     """
 
     facts: dict[str, Any]
@@ -63,7 +65,7 @@ def evaluate_part(
         "scores": dict(scores),
     }
     if set(feed.targets) == {"inputs"}:  # an autoencoder's outputs are many, and no answers
-        return Evaluation(facts, {})
+        return Evaluation(facts, {}, pick_copies(prepared, part))
     outputs = prepared.engine.predict(feed, prepared.spec.training.batch_size)
     by_name = dict(zip(output_names(prepared.model), outputs, strict=True))
     judged = judge_outputs(prepared, by_name, prepared.examples(part).y)
@@ -87,13 +89,42 @@ def pick_samples(prepared: Prepared, part: Part, judged: Judged, count: int) -> 
     data, examples = prepared.data, prepared.examples(part)
     spread, worst = choose_examples(judged, count)
     rows = np.asarray([*spread, *worst])
-    x = examples.take(rows).x if isinstance(examples, Examples) else next(examples.windows(rows, len(rows)))
-    inputs = describe_inputs(x, data.facts, getattr(data.reader, "preprocessing", None))
+    inputs = describe_inputs(take(examples, rows), data.facts, getattr(data.reader, "preprocessing", None))
     answers = describe_answers(judged, rows.tolist())
     found = [answer | {"inputs": shown} for answer, shown in zip(answers, inputs, strict=True)]
     names = judged.known.class_names
     classes = None if names is None else [shorten(name, LONGEST_NAME) for name in names]
     return {"classes": classes, "spread": found[: len(spread)], "worst": found[len(spread) :]}
+
+
+def pick_copies(prepared: Prepared, part: Part) -> dict[str, dict[str, Any]]:
+    """Some pictures beside what an autoencoder makes of them; nothing where it is given something else."""
+    data, examples = prepared.data, prepared.examples(part)
+    rows = np.unique(np.linspace(0, len(examples) - 1, MOST_EXAMPLES // 2).astype(int))
+    given = take(examples, rows)
+    if isinstance(given, dict) or not is_picture(given.shape[1:]):
+        return {}
+    divisor = data.facts.divisor or 1
+    made = prepared.model(given.astype(np.float32) / divisor, training=False)
+    said = np.asarray(made).astype(np.float32)
+    if said.shape != given.shape:
+        return {}
+    copies = [
+        {
+            "example": int(row),
+            "given": encode_picture(given[index], data.facts.divisor),
+            "said": encode_picture(said[index].clip(0, 1), 1.0),
+        }
+        for index, row in enumerate(rows)
+    ]
+    return {"": {"copies": copies}}
+
+
+def take(examples: Examples | Streamed, rows: NDArray[Any]) -> Any:
+    """The inputs of some examples, in memory or in files."""
+    return (
+        examples.take(rows).x if isinstance(examples, Examples) else next(examples.windows(rows, len(rows)))
+    )
 
 
 def judge_outputs(
@@ -133,9 +164,11 @@ def write_evaluation(run: Run, part: Part, found: Evaluation) -> None:
         run.write_evaluation(part, f"{prefix}{kind}.json", judged.report)
         if judged.confusion is not None:
             run.write_evaluation(part, f"{prefix}confusion.json", judged.confusion.plain())
-        run.write_evaluation(part, f"{prefix}points.json", points_of(judged))
-        if name in found.samples:
-            run.write_evaluation(part, f"{prefix}samples.json", found.samples[name])
+        if points := points_of(judged):
+            run.write_evaluation(part, f"{prefix}points.json", points)
         run.write_evaluation_text(part, f"{prefix}report.txt", judged.text)
         for table, rows in judged.tables.items():
             run.write_evaluation_text(part, f"{prefix}{table}", as_csv(rows))
+    for name, samples in found.samples.items():
+        prefix = f"{slug(name)}-" if len(found.outputs) > 1 else ""
+        run.write_evaluation(part, f"{prefix}samples.json", samples)

@@ -20,7 +20,7 @@ from nnrun.spec.datasets import DatasetFacts
 from nnrun.store.durable import disk
 from nnrun.store.run import Run
 
-VOID = {"meta", "input", "img", "br"}
+VOID = {"meta", "input", "img", "br", "wbr"}
 
 
 @dataclass

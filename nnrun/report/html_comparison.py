@@ -16,7 +16,7 @@ from nnrun.store.values import better, map_at, number_of
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_RUNS = len(LETTERS)
 MOST_COLUMNS = 40
-LONGEST_VALUE = 80
+LONGEST_VALUE, SHORT_VALUE = 80, 20
 LONGEST_FACT = 24
 COLOURS = 8
 
@@ -85,9 +85,10 @@ def _outcome(told: Told) -> Map:
 def _value(value: Any) -> Markup:
     if value is ABSENT:
         return cell(None)
-    if isinstance(value, str | list | dict):
-        return cell(shorten(value if isinstance(value, str) else flow(value), LONGEST_VALUE))
-    return cell(value)
+    if not isinstance(value, str | list | dict):
+        return cell(value)
+    text = shorten(value if isinstance(value, str) else flow(value), LONGEST_VALUE)
+    return element("td", text, class_="value" if len(text) > SHORT_VALUE else None)
 
 
 def _result(path: str, values: Sequence[Any], index: int) -> Markup:

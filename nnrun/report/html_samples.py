@@ -38,6 +38,8 @@ def draw_samples(samples: Map, part: str) -> list[Markup]:
         samples: As ``evaluation.pick_samples`` keeps them.
         part: What the examples are called.
     """
+    if copies := maps_in(samples, "copies")[:MOST_SHOWN]:
+        return [_copies(copies, part)]
     classes = samples.get("classes")
     spread, worst = maps_in(samples, "spread")[:MOST_SHOWN], maps_in(samples, "worst")[:MOST_SHOWN]
     if not isinstance(classes, list):
@@ -58,6 +60,23 @@ def draw_samples(samples: Map, part: str) -> list[Markup]:
         for title, remark, shown in groups
         if shown
     ]  # fmt: skip
+
+
+def _copies(copies: Sequence[Map], part: str) -> Markup:
+    """Pictures beside what an autoencoder made of them."""
+    pairs = []
+    for sample in copies:
+        number = _number(sample)
+        given = _picture(sample.get("given"), f"example {number}, as it is given")
+        said = _picture(sample.get("said"), f"example {number}, as the model gives it back")
+        if given and said:
+            label = element("span", f"no. {number}", class_="quiet number")
+            pairs.append(
+                element("li", element("div", given, said, class_="pair"), label, class_="sample copy")
+            )
+    remark = f"{len(pairs)} {part} examples at equal distances: left what is given, right what the model gives back."
+    return element("div", element("h3", "What it gives back"), element("p", remark, class_="quiet"),
+                   element("ul", *pairs, class_="samples copies"))  # fmt: skip
 
 
 def _card(sample: Map, names: Sequence[str]) -> Markup:

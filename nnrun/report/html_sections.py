@@ -8,7 +8,18 @@ from typing import Any
 from nnrun.report.html_curves import epoch_of
 from nnrun.report.html_diagram import draw_diagram
 from nnrun.report.html_reading import Map, Told
-from nnrun.report.page import NOTHING, Markup, duration, element, facts, figure, framed_table, section, table
+from nnrun.report.page import (
+    NOTHING,
+    Markup,
+    breakable,
+    duration,
+    element,
+    facts,
+    figure,
+    framed_table,
+    section,
+    table,
+)
 from nnrun.spec.catalog import find
 from nnrun.spec.dump import flow
 from nnrun.spec.names import shorten
@@ -44,7 +55,7 @@ def summary(told: Told) -> Markup:
         ("parameters", count_of(map_at(record.facts, "model").get("parameters")), _layers(record.facts)),
     ]
     shown = [
-        element("div", element("dt", name), element("dd", figure(value), element("small", small)))
+        element("div", element("dt", breakable(name)), element("dd", figure(value), element("small", small)))
         for name, value, small in cards
         if value not in (None, "")
     ]

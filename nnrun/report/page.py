@@ -16,7 +16,7 @@ LONGEST_TEXT = 200
 NUMBER = '<td class="number"'
 """The beginning of a cell that holds a number."""
 
-VOID = ("meta", "input", "link", "img", "br")
+VOID = ("meta", "input", "link", "img", "br", "wbr")
 """Elements that have no content and no end."""
 
 
@@ -101,6 +101,12 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line behind each of its underscores."""
+    first, *others = name.split("_")
+    return join([first, *(part for other in others for part in ("_", element("wbr"), other))])
 
 
 def section(title: str, *content: Any, name: str) -> Markup:
