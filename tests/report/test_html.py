@@ -440,20 +440,7 @@ def test_link_out_of_the_run_is_not_followed(name: str, tmp_path: Path) -> None:
         render([run])
 
 
-WRONG: list[Any] = [
-    None,
-    True,
-    -1,
-    1e308,
-    "x",
-    [],
-    {},
-    [[]],
-    {"points": [[2, 2]]},
-    [None],
-    float("nan"),
-    10**400,
-]
+WRONG: list[Any] = [None, -1, "x", [[None]], {"points": [[2, 2]]}, float("nan"), 10**400]
 
 
 @pytest.mark.parametrize("first", range(3))

@@ -90,6 +90,7 @@ def test_rows_of_a_file_are_shown_as_they_stand_in_it(repository: Path, runs: Pa
         assert (*values.values(), classes[sample["target"]]) in known
 
 
+@pytest.mark.slow
 def test_autoencoder_shows_pictures_and_what_it_makes_of_them(repository: Path, runs: Path) -> None:
     run = train(repository / "configs/examples/conv_autoencoder.yaml", runs, "training.epochs=1")
     _, prepared, _ = inference.reopen(str(run.path), Quiet(), None, None)
