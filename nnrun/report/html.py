@@ -11,10 +11,11 @@ from pathlib import Path
 from nnrun import __version__
 from nnrun.errors import RunError
 from nnrun.report.html_comparison import LETTERS, MOST_RUNS, differences_table, runs_table
+from nnrun.report.html_configuration import configuration
 from nnrun.report.html_curves import draw_curves
 from nnrun.report.html_evaluation import evaluations
 from nnrun.report.html_reading import Map, Told, read_run
-from nnrun.report.html_sections import configuration, environment, epochs_table, examples_of, model, summary
+from nnrun.report.html_sections import environment, epochs_table, examples_of, model, summary
 from nnrun.report.page import Markup, element, figure, join, section
 from nnrun.store.durable import write_text
 from nnrun.store.run import Run

@@ -13,10 +13,13 @@ MOST_CLASSES = 40
 """Of more classes than these the most frequent confusions are shown instead of the matrix."""
 
 MOST_CONFUSIONS = 20
-SHADES = 4
+RIGHT_SHADES = (0.25, 0.5, 0.75)
+WRONG_SHADES = (0.01, 0.05, 0.2)
+"""Shares of a true class from which a cell is darker."""
+
 LONGEST_NAME = 40
-SHORT = 3
-"""Characters of a name that stands upright over its column."""
+FEW, SHORT = 3, 3
+"""Classes whose names have room over their columns; characters of one that always has."""
 
 
 def draw_confusion(confusion: Map) -> list[Markup]:
@@ -51,7 +54,7 @@ def _read_confusion(confusion: Map) -> tuple[list[str], list[list[int]]]:
 
 
 def _matrix(names: list[str], counts: list[list[int]]) -> Markup:
-    is_long = any(len(name) > SHORT for name in names)
+    is_long = len(names) > FEW and any(len(name) > SHORT for name in names)
     heads = [
         element("th", element("span", name, class_="long" if is_long else None), scope="col")
         for name in names
@@ -82,7 +85,7 @@ def _cells(name: str, true: int, names: list[str], counts: list[int]) -> list[Ma
 def _cell(count: int, support: int, words: str, *, is_right: bool) -> Markup:
     if not count:
         return element("td", "0", class_="zero")
-    shade = f"{'r' if is_right else 'w'}{_shade(count, support)}"
+    shade = f"{'r' if is_right else 'w'}{_shade(count / support, is_right=is_right)}"
     rate = f"{count / support:.1%}" if count < support else "100%"
     title = f"{words}: {count:,} of {support:,} ({rate})"
     return element(
@@ -90,9 +93,9 @@ def _cell(count: int, support: int, words: str, *, is_right: bool) -> Markup:
     )
 
 
-def _shade(count: int, support: int) -> int:
-    """From 1 to 4: one wrong of a thousand is shaded too."""
-    return min(SHADES, 1 + count * SHADES // support)
+def _shade(share: float, *, is_right: bool) -> int:
+    """From 1 to 4: one wrong of a thousand is shaded too, and small shares of mistakes are told apart."""
+    return 1 + sum(share >= bound for bound in (RIGHT_SHADES if is_right else WRONG_SHADES))
 
 
 def _most_frequent(names: list[str], counts: list[list[int]]) -> Markup:

@@ -143,7 +143,7 @@ def table(
     lines = [list(row) for row in rows]
     numeric = [_is_numeric(row[index] for row in [*lines, *foot]) for index in range(len(head))]
     columns = [
-        element("th", name, scope="col", class_="number" if is_number else None)
+        element("th", name, scope="col", class_="number" if is_number else None) if name else element("td")
         for name, is_number in zip(head, numeric, strict=True)
     ]
     content = [element("thead", element("tr", *columns)), _body("tbody", lines, numeric)]

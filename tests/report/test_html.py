@@ -31,6 +31,7 @@ from pages import (
 from nnrun.errors import RunError
 from nnrun.report.html import render, write_report
 from nnrun.report.html_charts import draw_charts
+from nnrun.report.html_confusion import draw_confusion
 from nnrun.report.html_curves import MOST_POINTS, thin_out
 from nnrun.report.page import Markup, duration, element, escaped, figure, table
 from nnrun.store.labels import Labels
@@ -200,8 +201,8 @@ def test_table_aligns_columns_of_numbers_with_what_is_missing() -> None:
         table("t", ["", "a", "b"], [["x", 1.5, "word"], ["y", None, None]], foot=[["z", 2, "w"]])
     )
 
-    assert [one.classes for one in made.all("th") if one.attributes["scope"] == "col"] == [[], ["number"], []]
-    assert [one.classes for one in made.all("td")] == [["number"], [], ["number"], [], ["number"], []]
+    assert [one.classes for one in made.all("th") if one.attributes["scope"] == "col"] == [["number"], []]
+    assert [one.classes for one in made.all("td")] == [[], ["number"], [], ["number"], [], ["number"], []]
     assert made.all("td", "number")[0].attributes["data-value"] == "1.5"
     assert [row[0] for row in made.all("tfoot")[0].rows()] == ["z"]
 
@@ -254,6 +255,18 @@ def test_confusion_matrix_has_counts_and_shares(tmp_path: Path) -> None:
             assert count or cell.text == "0"
     right = [row.all("td")[index] for index, row in enumerate(found.all("tbody")[0].all("tr"))]
     assert all(re.fullmatch("r[1-4]", cell.attributes["class"] or "") for cell in right)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shades"),
+    [(1, ["r4", "w1"]), (20, ["r4", "w2"]), (100, ["r4", "w3"]), (300, ["r3", "w4"]), (900, ["r1", "w4"])],
+)
+def test_confusion_tells_small_shares_of_mistakes_apart(wrong: int, shades: list[str]) -> None:
+    kept = {"class_names": ["a", "b"], "counts": [[1_000 - wrong, wrong], [0, 5]]}
+
+    cells = read_page("".join(draw_confusion(kept))).all("tbody")[0].all("td")
+
+    assert [one.attributes["class"] for one in cells] == [*shades, "zero", "r4"]
 
 
 def test_confusion_of_many_classes_is_a_list_of_the_most_frequent(tmp_path: Path) -> None:
