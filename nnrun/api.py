@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nnrun import experiment, inference
 from nnrun.store.run import Run
 from nnrun.store.runs import find_run, runs_directory
+from nnrun.training.display import Display
 
 Overrides = Mapping[str, Any] | Sequence[str]
 
@@ -53,7 +54,7 @@ def train(
     return OpenedRun(run, None if code is None else Path(code))
 
 
-def _choose_display(*, quiet: bool) -> experiment.Display:
+def _choose_display(*, quiet: bool) -> Display:
     """One output that changes in its place in a notebook, and elsewhere what ``nnrun train`` shows."""
     importlib.import_module("nnrun.cli.app")  # first: the files of the commands need it whole
     from nnrun.cli.display import Logged

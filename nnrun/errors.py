@@ -4,7 +4,7 @@
     ├── SpecError         exit 2   the specification or the command line: a list of problems with places
     ├── DataError         exit 3   data missing, unreadable or of the wrong kind
     ├── RunError          exit 4   a run or a checkpoint is missing or damaged
-    ├── ResourceError     exit 5   disk, memory, permission
+    ├── ResourceError     exit 5   disk, memory, permission; a worker that is gone
     ├── DivergedError     exit 6   a loss, metric or weight is not finite
     ├── RunInUseError     exit 7   another process is writing to the run
     └── ChangedError      exit 8   something differs from what the run was trained with
@@ -109,6 +109,10 @@ class ResourceError(NnrunError):
     """The disk, the memory or a permission does not allow it."""
 
     exit_code = 5
+
+
+class LostWorkerError(ResourceError):
+    """Another process that shared the training is gone."""
 
 
 class DivergedError(NnrunError):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
 
 from nnrun.data.kept import keep
-from nnrun.errors import ChangedError, DivergedError, NnrunError, Problem, SpecError
+from nnrun.errors import ChangedError, DivergedError, LostWorkerError, NnrunError, Problem, SpecError
 from nnrun.evaluation import evaluate_part, write_evaluation
 from nnrun.keras_backend import divert_native_noise, load_in_background
 from nnrun.model.summary import check_on_paper, refuse_too_large
@@ -20,34 +21,19 @@ from nnrun.spec.changes import Change, changes, fatal
 from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.load import Loaded, dump_spec, load_spec
 from nnrun.store.run import Run
-from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory
+from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory, scratch
 from nnrun.training.callbacks import check_monitor, continue_files, make_callbacks
 from nnrun.training.checkpoint import assign_training, training_arrays
-from nnrun.training.devices import set_threads
+from nnrun.training.devices import choose_strategy, is_helper, prepare_devices, set_threads
+from nnrun.training.display import Display, WarningsOnly
 from nnrun.training.divergence import Divergence, locate
-from nnrun.training.loop import Ending, Listener, Plan, Training
+from nnrun.training.loop import Ending, Plan, Training
 from nnrun.training.prepared import Prepared, prepare, resolved_spec
 from nnrun.training.record import Recorder, facts_of, read_facts, result_of, versions
 from nnrun.training.resumed import Resumed
 
 LEARNING_RATE = "training.learning_rate"
 """What may change as well when a training was lost."""
-
-
-class Display(Listener, Protocol):
-    """What shows an experiment to the user."""
-
-    def notify(self, message: str) -> None:
-        """Something that takes long, or that is good to know."""
-
-    def warn(self, message: str) -> None:
-        """Something nobody must miss."""
-
-    def on_start(self, run: Run, facts: dict[str, Any]) -> None:
-        """The training begins; ``facts`` is what stands in ``run.json``."""
-
-    def on_result(self, run: Run, result: dict[str, Any]) -> None:
-        """The training is over; ``result`` is what stands in ``result.json``, or would, had it not been interrupted."""
 
 
 def train(
@@ -81,10 +67,13 @@ def train(
     """
     loaded = load_spec(path, overrides, code)
     runs = runs_directory(runs_dir)
+    if is_helper(loaded.spec.runtime):
+        runs, display = scratch(), WarningsOnly(display)
     probe_directory(runs)
     rehearse(loaded)
     prepared = prepare(loaded, display.notify)
     refuse_unclear_monitors(prepared)
+    refuse_strangers(prepared)
     if prepared.data.warning:
         display.warn(prepared.data.warning)
     for note in prepared.data.notes:
@@ -141,7 +130,10 @@ def resume(
         NnrunError: See ``errors.py``.
     """
     run = find_run(reference, runs_directory(runs_dir))
-    with run.lock():
+    helps = is_helper(reload_spec(run, code, overrides, config).spec.runtime)
+    if helps:
+        display = WarningsOnly(display)
+    with contextlib.nullcontext() if helps else run.lock():
         facts, before = read_facts(run), reload_spec(run, code)
         loaded = keep_choices(before, reload_spec(run, code, overrides, config))
         changed = changes(before.spec, loaded.spec)
@@ -159,6 +151,9 @@ def resume(
         rehearse(loaded)
         prepared = prepare(loaded, display.notify, pretrained=not resumed.checkpoint)
         refuse_other_data(run, prepared)
+        refuse_strangers(prepared)
+        if helps:
+            run = create_run(scratch(), loaded.spec.name, now=datetime.now())
         here = (facts, versions(), prepared.devices.facts())
         for message in resumed.notes(*here):
             display.warn(message)
@@ -176,10 +171,12 @@ def keep_choices(before: Loaded, now: Loaded) -> Loaded:
     runtime, data = now.spec.runtime, now.spec.data
     if data.cache == "auto":
         data = data.model_copy(update={"cache": before.spec.data.cache})
+    if runtime.strategy == before.spec.runtime.strategy:  # nobody asked for another: what is here now decides
+        runtime = runtime.model_copy(update={"strategy": "auto"})
     chosen = {
         name: getattr(before.spec.runtime, name)
         for name in type(runtime).model_fields
-        if getattr(runtime, name) == "auto"
+        if getattr(runtime, name) == "auto" and name != "strategy"
     }
     training = now.spec.training
     if training.precision == "auto":
@@ -215,12 +212,24 @@ def rehearse(loaded: Loaded) -> None:
         ResourceError: The machine's memory cannot hold the model.
     """
     training = loaded.spec.training
+    if choose_strategy(loaded.spec.runtime) == "multi_worker":
+        prepare_devices(loaded.spec.runtime)  # the workers must meet before anything runs on a device
     if loaded.spec.data.source.name in FILE_SOURCES:  # their shapes show when they are read
         load_in_background(functools.partial(set_threads, loaded.spec.runtime))
         return
     set_threads(loaded.spec.runtime)
     refuse_too_large(check_on_paper(loaded), training)
     make_callbacks(training.callbacks, Path(), loaded.place)
+
+
+def refuse_strangers(prepared: Prepared) -> None:
+    """Refuse to train together with workers that train something else.
+
+    Raises:
+        ResourceError: They differ in specification, data or versions.
+    """
+    told = (dump_spec(resolved_spec(prepared)), prepared.data.fingerprint, sorted(versions().items()))
+    prepared.engine.replicas.refuse_strangers(hashlib.sha256(repr(told).encode()).hexdigest())
 
 
 def refuse_unclear_monitors(prepared: Prepared) -> None:
@@ -253,7 +262,7 @@ def run_training(
 ) -> Ending:
     """Train, keep the best model, score it on the test part, write the result."""
     spec, training = prepared.spec, prepared.spec.training
-    resumed = resumed or Resumed()
+    resumed, replicas = resumed or Resumed(), prepared.engine.replicas
     callbacks = make_callbacks(training.callbacks, run.path, prepared.loaded.place, prepared.model)
     continue_files(callbacks, len(resumed.rows))
     recorder = Recorder(
@@ -267,6 +276,7 @@ def run_training(
         best=resumed.best,
         earlier=resumed.seconds,
         is_finite=lambda: prepared.engine.broken_weight() is None,
+        agree=lambda due: bool(replicas.chief(int(due))),
     )
     validation = prepared.feed("validation") if prepared.data.validation is not None else None
     task = Training(
@@ -286,18 +296,21 @@ def run_training(
         ending = task.run()
     except DivergedError as error:
         raise explain_divergence(prepared.loaded, run, str(error)) from None
+    except LostWorkerError as error:
+        raise explain_loss(run, str(error)) if replicas.is_chief else error from None
     finally:
         display.on_stop(task.position)
     kept = recorder.keep(best=validation is not None)
     result = result_of(ending, recorder.rows, monitor=training.monitor, kept=kept, seconds=recorder.seconds)
     if prepared.data.test is not None:
         result["test"] = prepared.engine.evaluate(prepared.feed("test"), training.batch_size)
-    if ending.reason != "interrupted":
+    if ending.reason != "interrupted" and replicas.is_chief:
         if prepared.data.test is not None:
             write_evaluation(run, "test", evaluate_part(prepared, "test", kept, result["test"]))
         run.write_result(result)
         write_page(run, display)
     display.on_result(run, result)
+    replicas.any(False)  # who leaves before the others are done looks lost to them
     return ending
 
 
@@ -337,6 +350,21 @@ def explain_divergence(loaded: Loaded, run: Run, seen: str) -> DivergedError:
     if isinstance(rate, float | int):
         remedy = f"go on with a tenth of the rate: nnrun resume {run.id} training.learning_rate={rate / 10:g}"
     return DivergedError(f"{seen}; {found or 'it did not happen again in a second run'}. {kept}; {remedy}")
+
+
+def explain_loss(run: Run, seen: str) -> LostWorkerError:
+    """Say how to go on without a worker that is gone.
+
+    Args:
+        run: What was trained.
+        seen: Which worker, and what was seen of it.
+    """
+    position = Resumed.find(run).position
+    step = f", step {position.step}" if position.step else ""
+    return LostWorkerError(
+        f"{seen}; the last checkpoint is of epoch {position.epoch}{step}. Go on with as many workers as there are: "
+        f"nnrun launch {run.id} --workers N, or nnrun resume {run.id} for one"
+    )
 
 
 def find_divergence(loaded: Loaded, begun: Resumed) -> Divergence | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from nnrun.data.kept import data_of_files, data_of_shapes, input_facts, read_kep
 from nnrun.data.load import Data
 from nnrun.data.streaming import as_whole
 from nnrun.evaluation import Evaluation, judge_outputs, write_evaluation
-from nnrun.experiment import Display, refuse_other_data, reload_spec
+from nnrun.experiment import refuse_other_data, reload_spec
 from nnrun.keras_backend import divert_native_noise
 from nnrun.spec.file_sources import Paths
+from nnrun.spec.load import Loaded
 from nnrun.store.run import Run
 from nnrun.store.runs import find_run, runs_directory
 from nnrun.training.checkpoint import assign_model
+from nnrun.training.display import Display
 from nnrun.training.feed import learnt_by, output_names
 from nnrun.training.predictions import Predictions, answers
 from nnrun.training.prepared import Part, Prepared, assemble, prepare
@@ -164,7 +167,7 @@ def reopen(
         data = data_of_files(read_kept(run.path), files)
         return run, *rebuild(run, data, code)
     divert_native_noise(run.native_log)
-    prepared = prepare(reload_spec(run, code), display.notify, pretrained=False)
+    prepared = prepare(alone(reload_spec(run, code)), display.notify, pretrained=False)
     refuse_other_data(run, prepared)
     return run, prepared, give_weights(run, prepared)
 
@@ -172,8 +175,14 @@ def reopen(
 def rebuild(run: Run, data: Data, code: Path | None) -> tuple[Prepared, dict[str, Any]]:
     """A run's model with the weights that were kept, for other examples than its own."""
     divert_native_noise(run.native_log)
-    prepared = assemble(reload_spec(run, code), data, pretrained=False)
+    prepared = assemble(alone(reload_spec(run, code)), data, pretrained=False)
     return prepared, give_weights(run, prepared)
+
+
+def alone(loaded: Loaded) -> Loaded:
+    """A specification whose model answers in this process, however many trained it."""
+    runtime = loaded.spec.runtime.model_copy(update={"strategy": "none"})
+    return replace(loaded, spec=loaded.spec.model_copy(update={"runtime": runtime}))
 
 
 def give_weights(run: Run, prepared: Prepared) -> dict[str, Any]:

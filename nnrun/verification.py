@@ -21,7 +21,7 @@ from nnrun.store.archive import read_archive
 from nnrun.store.durable import FileSystem
 from nnrun.store.run import Run
 from nnrun.store.runs import list_runs
-from nnrun.training.loop import Position, Row
+from nnrun.training.display import Silent
 
 CLOCKED = ("seconds", "examples_per_second")
 """Columns of a row that tell how long it took."""
@@ -71,7 +71,7 @@ class Case:
     differences: tuple[str, ...]
 
 
-class _Silent:
+class _Killed(Silent):
     """A display that shows nothing, and kills the process where it should die."""
 
     def __init__(self, kill: Kill | None = None, steps_per_epoch: int = 1) -> None:
@@ -85,24 +85,6 @@ class _Silent:
         if not kill.before:
             os.kill(os.getpid(), signal.SIGKILL)
         setattr(FileSystem, kill.before, _die)  # in this process, which will die of it
-
-    def on_epoch(self, row: Row, position: Position) -> None:
-        pass
-
-    def on_stop(self, position: Position) -> None:
-        pass
-
-    def notify(self, message: str) -> None:
-        pass
-
-    def warn(self, message: str) -> None:
-        pass
-
-    def on_start(self, run: Run, facts: dict[str, Any]) -> None:
-        pass
-
-    def on_result(self, run: Run, result: dict[str, Any]) -> None:
-        pass
 
 
 def _die(*_: Any) -> NoReturn:
@@ -139,16 +121,16 @@ def verify_resume(
         raise ResourceError("verify-resume starts its trainings by fork, which this system does not have")
     load_keras()
     with tempfile.TemporaryDirectory(prefix="nnrun-verify-") as folder:
-        whole = _train(Path(folder) / "whole", config, overrides, code, _Silent(), None)
+        whole = _train(Path(folder) / "whole", config, overrides, code, Silent(), None)
         expected = _state(whole)
         steps = whole.facts()["training"]["steps_per_epoch"]
         total = steps * len(whole.rows())
         often = [*overrides, "runtime.checkpoint_seconds=0"]
         for number, kill in enumerate(kills(total)):
             runs = Path(folder) / f"killed-{number}"
-            silent = _Silent(kill, steps)
+            silent = _Killed(kill, steps)
             killed = _train(runs, config, often, code, silent, max(1, steps // CHUNKS), dies=True)
-            _in_child(functools.partial(experiment.resume, str(killed.path), display=_Silent(), code=code))
+            _in_child(functools.partial(experiment.resume, str(killed.path), display=Silent(), code=code))
             yield Case(kill, tuple(_differences(expected, _state(killed))))
 
 
@@ -157,7 +139,7 @@ def _train(
     config: Path,
     overrides: Sequence[str],
     code: Path | None,
-    display: _Silent,
+    display: Silent,
     chunk: int | None,
     *,
     dies: bool = False,

@@ -133,11 +133,11 @@ def _make_clock(*, only_first_step: bool) -> Any:
 def _train_with_fit(side: Side, loaded: Loaded, data: Data, clock: Any) -> tuple[Any, list[dict[str, float]]]:
     """The plain Keras program: arrays, compile, ``fit``."""
     spec = loaded.spec
-    devices, strategy = prepare_devices(spec.runtime)
+    devices, replicas = prepare_devices(spec.runtime)
     if loaded.code:
         run_code(loaded.code.module)
     start_session(spec.seed)
-    with strategy.scope(), precision(choose_precision(spec.training.precision, devices)):
+    with replicas.strategy.scope(), precision(choose_precision(spec.training.precision, devices)):
         model = build_model(loaded.model, input_shapes(data.facts), loaded.place)
         compile_model(model, spec.training, jit_compile=bool(side.jit_compile), place=loaded.place)
         model.jit_compile = side.jit_compile  # None: resolved by Keras, as after compile(jit_compile="auto")

@@ -116,6 +116,7 @@ from nnrun.cli import (  # noqa: E402  (they register their commands)
     doctoring,  # noqa: F401
     explain,  # noqa: F401
     keeping,  # noqa: F401
+    launching,  # noqa: F401
     report,  # noqa: F401
     runs,  # noqa: F401
     showing,  # noqa: F401

@@ -240,7 +240,7 @@ def next_commands(record: Record) -> list[str]:
         case "damaged":
             return [f"nnrun rm {name}"]
         case "running":
-            return [f"tail -f {shlex.quote(str(record.run.path / 'train.log'))}"]
+            return [f"nnrun watch {shlex.quote(record.run.id)}"]
         case "interrupted":
             return [f"nnrun resume {name}{code}"]
         case "diverged":

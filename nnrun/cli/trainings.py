@@ -17,8 +17,8 @@ from nnrun.cli.completion import complete_config, complete_override, complete_ru
 from nnrun.errors import ChangedError, Problem, SpecError
 
 if TYPE_CHECKING:
-    from nnrun.experiment import Display
     from nnrun.store.run import Run
+    from nnrun.training.display import Display
 
 Config = Annotated[
     Path,
@@ -106,7 +106,7 @@ def train(
         interrupted=stop.asked,
     )
     if ending.reason == "interrupted":
-        raise typer.Exit(128 + stop.received)
+        raise typer.Exit(stop.exit_code)
 
 
 @command(
@@ -194,7 +194,7 @@ def _resume(
     if ending.reason == "finished" and quiet:
         typer.echo(str(opened.path))
     if ending.reason == "interrupted":
-        raise typer.Exit(128 + stop.received)
+        raise typer.Exit(stop.exit_code)
 
 
 def find_hints(
@@ -261,6 +261,11 @@ class StopSignals:
             signal.signal(number, self._handle)
         if hasattr(signal, "SIGHUP"):  # the terminal may go, the training stays
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    @property
+    def exit_code(self) -> int:
+        """That of a training that was stopped; where another worker got the signal, as for Ctrl-C."""
+        return 128 + (self.received or signal.SIGINT)
 
     def asked(self) -> bool:
         """Whether the training should stop; who asks is training."""

@@ -8,8 +8,16 @@ from typing import Any
 
 from nnrun.spec.schema import Spec
 
-HARMLESS = ("name", "description", "tags", "training.epochs", "runtime.checkpoint_seconds")
-"""What decides neither the numbers so far nor those to come."""
+HARMLESS = (
+    "name",
+    "description",
+    "tags",
+    "training.epochs",
+    "runtime.checkpoint_seconds",
+    "runtime.strategy",
+    "runtime.worker_wait_seconds",
+)
+"""What decides neither the numbers so far nor those to come; those of another strategy differ in their last bits."""
 
 ABSENT = object()
 

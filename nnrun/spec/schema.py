@@ -221,8 +221,12 @@ class RuntimeSection(Section):
     """What the training runs on; chosen by nnrun unless given."""
 
     device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="Where the steps run.")
-    strategy: Literal["none", "mirrored"] = Field(
-        default="none", description="How the steps are spread over devices."
+    strategy: Literal["auto", "none", "mirrored", "multi_worker"] = Field(
+        default="auto",
+        description="How the steps are shared; auto: by the workers of TF_CONFIG or Slurm, by all GPUs, or by nobody.",
+    )
+    worker_wait_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=300.0, description="Seconds to wait for the other workers at the start."
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
         default="auto", description="Threads for one operation; auto: one per core."

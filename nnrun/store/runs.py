@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import re
 import shutil
+import tempfile
 import unicodedata
 from datetime import datetime
 from pathlib import Path
@@ -73,6 +76,14 @@ def create_run(runs: Path, name: str, *, now: datetime) -> Run:
             disk.sync_folder(runs)
             make_folders(path / "checkpoints")
             return Run(path, _next_sequence(runs))
+
+
+@functools.cache
+def scratch() -> Path:
+    """A folder for runs that nobody keeps; it goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="nnrun-worker-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def _next_sequence(runs: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_tensorflow
 from nnrun.spec.schema import RuntimeSection
+from nnrun.training.cluster import HOW, find_cluster, meet
+from nnrun.training.replicas import Replicas
 
 XLA_WORTHWHILE_STEPS = 1000
 """Fewer steps are over before compiling with XLA (some tenths of a second) has paid for itself."""
@@ -30,14 +33,18 @@ class Devices:
     Args:
         device: ``cpu`` or ``gpu``.
         threads: Threads for one operation; 0: one per core.
-        strategy: ``none`` or ``mirrored``.
+        strategy: ``none``, ``mirrored`` or ``multi_worker``.
         deterministic: Whether every operation gives the same bits every time.
+        workers: The processes that train together.
+        replicas: The devices that share every step, in all of them.
     """
 
     device: str
     threads: int
     strategy: str
     deterministic: bool
+    workers: int = 1
+    replicas: int = 1
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,14 +71,15 @@ def set_threads(runtime: RuntimeSection) -> int:
     return threads
 
 
-def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Any]:
+def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Replicas]:
     """Set the process up before anything runs on a device.
 
     Returns:
-        What was chosen, and the ``tf.distribute.Strategy``.
+        What was chosen, and the devices that share every step.
 
     Raises:
-        ResourceError: A GPU is asked for and there is none, or the threads can no longer be set.
+        ResourceError: A GPU is asked for and there is none, the threads can no longer be set, or a worker did not
+            come.
     """
     tf = load_tensorflow()
     gpus = tf.config.list_physical_devices("GPU")
@@ -87,10 +95,35 @@ def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Any]:
     if runtime.deterministic and device == "gpu":
         # On a CPU all operations are deterministic as they are, and this switch would make Keras refuse XLA.
         tf.config.experimental.enable_op_determinism()
-    strategy = (
-        tf.distribute.MirroredStrategy() if runtime.strategy == "mirrored" else tf.distribute.get_strategy()
-    )
-    return Devices(device, threads, runtime.strategy, runtime.deterministic), strategy
+    strategy = choose_strategy(runtime, gpus if device == "gpu" else [])
+    cluster = find_cluster() if strategy == "multi_worker" else None
+    if cluster:
+        shared = meet(cluster, runtime.worker_wait_seconds)
+    else:
+        shared = tf.distribute.MirroredStrategy() if strategy == "mirrored" else tf.distribute.get_strategy()
+    replicas = Replicas(shared, cluster)
+    workers = len(cluster.workers) if cluster else 1
+    return Devices(device, threads, strategy, runtime.deterministic, workers, replicas.count), replicas
+
+
+def choose_strategy(runtime: RuntimeSection, gpus: Sequence[Any] = ()) -> str:
+    """Resolve ``strategy: auto`` by what is there: other workers, several GPUs, or neither.
+
+    Raises:
+        ResourceError: Several workers are asked for and nothing names them, or XLA is asked for with several devices.
+    """
+    cluster = find_cluster()
+    chosen = runtime.strategy
+    if chosen == "auto":
+        chosen = "multi_worker" if cluster else "mirrored" if len(gpus) > 1 else "none"
+    if chosen == "multi_worker" and cluster is None:
+        raise ResourceError(f"runtime.strategy is multi_worker, and nothing names the workers; {HOW}")
+    if chosen != "none" and runtime.jit_compile is True:
+        raise ResourceError(
+            f"runtime.jit_compile=true compiles the steps of one device, and runtime.strategy is {chosen}; "
+            "leave out one of the two"
+        )
+    return chosen
 
 
 def choose_jit(runtime: RuntimeSection, model: Any, devices: Devices, steps: int) -> bool:
@@ -114,6 +147,12 @@ def choose_jit(runtime: RuntimeSection, model: Any, devices: Devices, steps: int
         return False
     supported = all(layer.supports_jit for layer in model._flatten_layers(include_self=False))
     return supported and not (devices.device == "cpu" and (has_windows(model) or has_random_layers(model)))
+
+
+def is_helper(runtime: RuntimeSection) -> bool:
+    """Whether this process helps another one, which writes the run."""
+    cluster = find_cluster()
+    return cluster is not None and cluster.index > 0 and choose_strategy(runtime) == "multi_worker"
 
 
 def choose_precision(asked: str, devices: Devices) -> str:

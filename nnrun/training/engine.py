@@ -18,6 +18,7 @@ from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_tensorflow
 from nnrun.training.devices import has_windows
 from nnrun.training.feed import Feed, Steps, index_matrix
+from nnrun.training.replicas import Replicas
 from nnrun.training.stream import StreamedFeed
 
 
@@ -31,21 +32,16 @@ class Engine:
 
     Args:
         model: A built and compiled ``keras.Model``.
-        strategy: A ``tf.distribute.Strategy``; each replica takes its share of every step's rows.
+        replicas: The devices that share every step; None: one.
     """
 
-    def __init__(self, model: Any, strategy: Any = None) -> None:
+    def __init__(self, model: Any, replicas: Replicas | None = None) -> None:
         tf = load_tensorflow()
         self._tf = tf
         self._model = model
-        self._strategy = strategy or tf.distribute.get_strategy()
+        self.replicas = replicas or Replicas(tf.distribute.get_strategy())
         self._evaluations: dict[int, tuple[Feed, Steps]] = {}
         self._all_finite: Callable[[], Any] | None = None
-
-    @property
-    def replicas(self) -> int:
-        """How many devices share a step: a step needs at least as many examples."""
-        return int(self._strategy.num_replicas_in_sync)
 
     def build(self, feed: Feed, batch_size: int) -> None:
         """Make the variables of the optimizer, the loss and the metrics, from the shapes of a first batch.
@@ -55,7 +51,7 @@ class Engine:
         """
         self._refuse_small_batches(min(batch_size, feed.count))
         batch = feed.first(min(batch_size, feed.count))
-        with self._strategy.scope():
+        with self.replicas.strategy.scope():
             self._model._symbolic_build(
                 data_batch=batch
             )  # as Keras does in fit; there is no public name for it
@@ -78,7 +74,7 @@ class Engine:
         self._model.reset_metrics()
         self._refuse_small_batches(min(batch_size, feed.count))
         order = np.arange(feed.count, dtype=np.int32)
-        for matrix in index_matrix(order, batch_size, least=self.replicas):
+        for matrix in index_matrix(order, batch_size, least=self.replicas.count):
             if len(matrix):
                 steps(matrix, 0, len(matrix))
         return self.metrics()
@@ -139,9 +135,9 @@ class Engine:
         return outputs_of
 
     def _refuse_small_batches(self, size: int) -> None:
-        if size < self.replicas:
+        if size < self.replicas.count:
             raise ResourceError(
-                f"a batch of {size} cannot be shared by {self.replicas} devices; "
+                f"a batch of {size} cannot be shared by {self.replicas.count} devices; "
                 "use a larger training.batch_size, or runtime.strategy=none"
             )
 
@@ -164,10 +160,13 @@ class Engine:
 
     def metrics(self) -> dict[str, float]:
         """Loss and metrics as they stand."""
-        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+        with self.replicas.losses():
+            return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 
     def _compile(self, feed: Feed, step_on_batch: Callable[[Any], Any]) -> Steps:
-        tf, strategy = self._tf, self._strategy
+        if self.replicas.count > 1:
+            return self._compile_shared(feed, step_on_batch)
+        tf = self._tf
         jit = self._model.jit_compile
         fused = not (jit and has_windows(self._model))
         if not fused:
@@ -180,15 +179,6 @@ class Engine:
             step_on_batch(batch)
             return done + 1
 
-        def visit_rows(order: Any, first: Any, count: Any) -> Any:
-            def step(i: Any) -> Any:
-                strategy.run(
-                    lambda rows: step_on_batch(feed.batch(_share(tf, strategy, rows))), args=(order[i],)
-                )
-                return i + 1
-
-            return tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)
-
         # The counter is returned because TensorFlow leaves a graph without outputs as it is, and rewrites others (a
         # division by a constant becomes a multiplication): only then are the roundings those of fit.
         @tf.function(  # type: ignore[untyped-decorator]
@@ -197,14 +187,41 @@ class Engine:
             input_signature=[_matrix_spec(tf), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)],
         )
         def run(order: Any, first: Any, count: Any) -> Any:
-            if strategy.num_replicas_in_sync > 1:
-                return visit_rows(order, first, count)
             return self._walk(feed, order, first, count, visit, tf.constant(0))
 
         def steps(order: Any, first: int, count: int) -> None:
             run(tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
 
         return feed.supply(steps)
+
+    def _compile_shared(self, feed: Feed, step_on_batch: Callable[[Any], Any]) -> Steps:
+        """The same for several devices, each of which takes its share of every step."""
+        tf, replicas, model = self._tf, self.replicas, self._model
+
+        @tf.function(  # type: ignore[untyped-decorator]
+            autograph=False, input_signature=[_matrix_spec(tf), *[tf.TensorSpec([], tf.int32)] * 3]
+        )
+        def run(order: Any, first: Any, count: Any, size: Any) -> Any:
+            def step(i: Any) -> Any:
+                replicas.run(lambda rows: step_on_batch(feed.batch(rows)), order[i], size, model)
+                return i + 1
+
+            return tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)
+
+        size = 0  # of the whole step: a feed sees this process's columns alone
+
+        def run_mine(columns: Any, first: int, count: int) -> None:
+            run(tf.convert_to_tensor(columns), tf.constant(first), tf.constant(count), tf.constant(size))
+
+        supplied = feed.supply(run_mine)
+
+        def steps(order: Any, first: int, count: int) -> None:
+            nonlocal size
+            size = int(order.shape[1])
+            with replicas.losses():
+                supplied(replicas.columns(order), first, count)
+
+        return steps
 
     def _walk(
         self, feed: Feed, order: Any, first: Any, count: Any, visit: Callable[..., Any], state: Any
@@ -233,13 +250,3 @@ class Engine:
 def _wide(tf: Any, output: Any) -> Any:
     """An output that NumPy can count with: numbers of 16 bits become float32, without a change of value."""
     return tf.cast(output, tf.float32) if output.dtype in (tf.bfloat16, tf.float16) else output
-
-
-def _share(tf: Any, strategy: Any, rows: Any) -> Any:
-    """The rows of this replica: a contiguous share of all, one more or less than the others have."""
-    replicas = strategy.num_replicas_in_sync
-    if replicas == 1:
-        return rows
-    rank = tf.distribute.get_replica_context().replica_id_in_sync_group
-    count = tf.shape(rows)[0]
-    return rows[rank * count // replicas : (rank + 1) * count // replicas]

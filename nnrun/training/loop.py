@@ -172,6 +172,7 @@ class Training:
         self._refuse_divergence(logs)
         rate = self._learning_rate()
         self._hooks.on_epoch_end(epoch, logs)
+        self.model.stop_training = self.engine.replicas.any(self.model.stop_training)
         self.position.epoch, self.position.step = epoch + 1, 0
         self._note_best(logs)
         row = {
@@ -187,9 +188,9 @@ class Training:
 
     def _steps_of_epoch(self, steps: Steps) -> bool:
         """All steps of the epoch, chunk by chunk; False when a signal cut it short."""
-        plan, position = self.plan, self.position
+        plan, position, replicas = self.plan, self.position, self.engine.replicas
         order = self.train.order(seed=plan.seed, epoch=position.epoch, shuffle=plan.shuffle)
-        matrices = index_matrix(order, plan.batch_size, least=self.engine.replicas)
+        matrices = index_matrix(order, plan.batch_size, least=self.engine.replicas.count)
         total = sum(len(matrix) for matrix in matrices)
         begin, done = position.step, 0
         for matrix in matrices:
@@ -197,9 +198,9 @@ class Training:
             first = min(max(begin - done, 0), len(matrix))
             done += first
             while first < len(matrix):
-                if self.interrupted():
+                if replicas.any(self.interrupted()):
                     return False
-                count = min(self._chunk_size(), len(matrix) - first)
+                count = min(replicas.chief(self._chunk_size()), len(matrix) - first)
                 self._run_chunk(steps, table, first, count, done)
                 first += count
                 done += count

@@ -129,13 +129,13 @@ def assemble(loaded: Loaded, data: Data, *, pretrained: bool = True) -> Prepared
         SpecError: A layer's shape does not fit, or Keras refuses a value.
     """
     spec = loaded.spec
-    devices, strategy = prepare_devices(spec.runtime)
+    devices, replicas = prepare_devices(spec.runtime)
     if data.reader is not None:  # its shapes were not known before
         refuse_too_large(check_on_paper(loaded, data.facts), spec.training)
     if loaded.code:
         run_code(loaded.code.module)
     start_session(spec.seed)
-    with strategy.scope(), precision(choose_precision(spec.training.precision, devices)):
+    with replicas.strategy.scope(), precision(choose_precision(spec.training.precision, devices)):
         shapes = input_shapes(data.facts)
         model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
         if spec.data.target == "labels" and not takes_sequences(spec.training.loss):
@@ -143,7 +143,7 @@ def assemble(loaded: Loaded, data: Data, *, pretrained: bool = True) -> Prepared
         steps = math.ceil(len(data.train) / spec.training.batch_size) * spec.training.epochs
         jit = choose_jit(spec.runtime, model, devices, steps)
         compile_model(model, spec.training, jit_compile=jit, place=loaded.place)
-    prepared = Prepared(loaded, data, model, Engine(model, strategy), devices)
+    prepared = Prepared(loaded, data, model, Engine(model, replicas), devices)
     try:
         prepared.engine.build(prepared.feed("train"), spec.training.batch_size)
     except Exception as error:
@@ -194,7 +194,11 @@ def find_misfit(prepared: Prepared) -> SpecError | None:
 def resolved_spec(prepared: Prepared) -> Spec:
     """The specification with what was chosen for ``auto`` written in."""
     runtime = prepared.spec.runtime.model_copy(
-        update={"jit_compile": bool(prepared.model.jit_compile), "device": prepared.devices.device}
+        update={
+            "jit_compile": bool(prepared.model.jit_compile),
+            "device": prepared.devices.device,
+            "strategy": prepared.devices.strategy,
+        }
     )
     data = prepared.spec.data.model_copy(update={"cache": prepared.data.cache})
     training = prepared.spec.training.model_copy(update={"precision": prepared.model.dtype_policy.name})

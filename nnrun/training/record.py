@@ -53,6 +53,7 @@ class Recorder:
         best: The arrays of the best epoch so far.
         earlier: Seconds of training before this process.
         is_finite: Whether all weights are finite; a state that is lost is never written.
+        agree: Makes one decision of those of several processes: to read variables they must meet.
     """
 
     run: Run
@@ -65,6 +66,7 @@ class Recorder:
     best: dict[str, NDArray[Any]] | None = None
     earlier: float = 0.0
     is_finite: Callable[[], bool] = lambda: True
+    agree: Callable[[bool], bool] = bool
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -114,9 +116,8 @@ class Recorder:
 
     def _is_due(self) -> bool:
         """Whether a checkpoint may be written; with an interval of 0 as often as possible, whatever it costs."""
-        return self.interval == 0 or time.monotonic() - self._written >= max(
-            self.interval, SHARE * self._took
-        )
+        due = self.interval == 0 or time.monotonic() - self._written >= max(self.interval, SHARE * self._took)
+        return self.agree(due)
 
     def _checkpoint(self) -> None:
         """Write everything from which the training can go on; nothing where the weights are lost."""

@@ -231,7 +231,7 @@ def test_train_as_a_user_sees_it_has_no_noise(spec: Path, tmp_path: Path) -> Non
     assert lines[3].startswith("epoch 2/2  loss ")
     assert len(lines) == 4
     closing = done.stdout.splitlines()
-    assert [line.split(":")[0] for line in closing[:5]] == ["best", "test", "time", "run", "next"]
+    assert [line.split(":")[0] for line in closing[:5]] == ["best", "test", "time", "run", "report"]
     (run,) = (tmp_path / "runs").glob("[!.]*")
     logged = (run / "train.log").read_text().splitlines()
     assert [without_time(line) for line in logged] == [without_time(line) for line in lines + closing]
