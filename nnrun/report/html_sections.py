@@ -60,7 +60,10 @@ def _kept(result: Map) -> str:
     """Which weights were tested."""
     kept = map_at(result, "model")
     epoch = count_of(kept.get("epoch"))
-    return f"weights of epoch {epoch:,}" if epoch is not None else "with the kept weights"
+    is_known = (
+        kept.get("weights") == "best" and epoch is not None
+    )  # a callback may have put others in place of the last
+    return f"weights of epoch {epoch:,}" if is_known else "with the kept weights"
 
 
 def _lost(told: Told) -> Iterator[Markup]:

@@ -485,6 +485,20 @@ def spoiled(value: Any, wrong: Any, first: int) -> Any:
     return value
 
 
+@pytest.mark.parametrize(
+    ("weights", "shown"), [("best", "weights of epoch 2"), ("last", "with the kept weights")]
+)
+def test_epoch_of_the_tested_weights_is_said_where_it_is_known(
+    weights: str, shown: str, tmp_path: Path
+) -> None:
+    run = make_run(tmp_path, test={"accuracy": 0.5})
+    run.write_result((run.result() or {}) | {"model": {"weights": weights, "epoch": 2}})
+
+    card = page_of(run).all("dl", "cards")[0].all("div")[0]
+
+    assert card.all("small")[0].text == shown
+
+
 def test_unfinished_run_says_so(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path, finished=False))
 
