@@ -62,7 +62,7 @@ def _kept(result: Map) -> str:
     epoch = count_of(kept.get("epoch"))
     is_known = (
         kept.get("weights") == "best" and epoch is not None
-    )  # a callback may have put others in place of the last
+    )  # callbacks may replace the last ones
     return f"weights of epoch {epoch:,}" if is_known else "with the kept weights"
 
 
