@@ -60,9 +60,7 @@ def _kept(result: Map) -> str:
     """Which weights were tested."""
     kept = map_at(result, "model")
     epoch = count_of(kept.get("epoch"))
-    is_known = (
-        kept.get("weights") == "best" and epoch is not None
-    )  # callbacks may replace the last ones
+    is_known = kept.get("weights") == "best" and epoch is not None  # callbacks may replace the last ones
     return f"weights of epoch {epoch:,}" if is_known else "with the kept weights"
 
 
