@@ -29,6 +29,9 @@ from nnrun.store.run import Run
 from nnrun.training.feed import learnt_by, output_names
 from nnrun.training.prepared import Part, Prepared
 
+MOST_TRAINED = 1_000
+"""Training examples on which a model is judged that has no others: a toy problem wants to be seen whole."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -43,6 +46,16 @@ class Evaluation:
     facts: dict[str, Any]
     outputs: dict[str, Judged]
     samples: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def judged_part(prepared: Prepared) -> Part | None:
+    """The part of the data that says what a model is worth: the test part, or what comes nearest to it."""
+    data = prepared.data
+    if data.test is not None:
+        return "test"
+    if data.validation is not None:
+        return "validation"
+    return "train" if len(data.train) <= MOST_TRAINED else None
 
 
 def evaluate_part(

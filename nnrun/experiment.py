@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nnrun.data.kept import keep
 from nnrun.errors import ChangedError, DivergedError, LostWorkerError, NnrunError, Problem, SpecError
-from nnrun.evaluation import evaluate_part, write_evaluation
+from nnrun.evaluation import evaluate_part, judged_part, write_evaluation
 from nnrun.keras_backend import divert_native_noise, load_in_background
 from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.report.html import write_report
@@ -152,14 +152,15 @@ def resume(
         prepared = prepare(loaded, display.notify, pretrained=not resumed.checkpoint)
         refuse_other_data(run, prepared)
         refuse_strangers(prepared)
+        here = (facts, versions(), prepared.devices.facts())
+        for message in [] if helps else resumed.notes(*here):
+            display.warn(message)
         if helps:
             run = create_run(scratch(), loaded.spec.name, now=datetime.now())
-        here = (facts, versions(), prepared.devices.facts())
-        for message in resumed.notes(*here):
-            display.warn(message)
-        resumed.begin(run, changed, *here)
-        if changed:
-            run.write_config(dump_spec(resolved_spec(prepared)))
+        else:
+            resumed.begin(run, changed, *here)
+            if changed:
+                run.write_config(dump_spec(resolved_spec(prepared)))
         facts["training"]["epochs"] = loaded.spec.training.epochs
         display.on_start(run, facts)
         display.notify(resumed.opening())
@@ -293,25 +294,35 @@ def run_training(
         chunk=chunk,
     )
     try:
-        ending = task.run()
+        with replicas.losses():
+            try:
+                ending = task.run()
+            finally:
+                display.on_stop(task.position)
+            conclude(prepared, run, recorder, ending, display)
     except DivergedError as error:
         raise explain_divergence(prepared.loaded, run, str(error)) from None
     except LostWorkerError as error:
         raise explain_loss(run, str(error)) if replicas.is_chief else error from None
-    finally:
-        display.on_stop(task.position)
-    kept = recorder.keep(best=validation is not None)
+    return ending
+
+
+def conclude(prepared: Prepared, run: Run, recorder: Recorder, ending: Ending, display: Display) -> None:
+    """Keep the model that counts, judge it, and write what came out; of an interrupted training only the model."""
+    training, replicas = prepared.spec.training, prepared.engine.replicas
+    kept = recorder.keep(best=prepared.data.validation is not None)
     result = result_of(ending, recorder.rows, monitor=training.monitor, kept=kept, seconds=recorder.seconds)
-    if prepared.data.test is not None:
-        result["test"] = prepared.engine.evaluate(prepared.feed("test"), training.batch_size)
+    part = judged_part(prepared)
+    scores = prepared.engine.evaluate(prepared.feed(part), training.batch_size) if part else {}
+    if part == "test":
+        result["test"] = scores
     if ending.reason != "interrupted" and replicas.is_chief:
-        if prepared.data.test is not None:
-            write_evaluation(run, "test", evaluate_part(prepared, "test", kept, result["test"]))
+        if part:
+            write_evaluation(run, part, evaluate_part(prepared, part, kept, scores))
         run.write_result(result)
         write_page(run, display)
     display.on_result(run, result)
     replicas.any(False)  # who leaves before the others are done looks lost to them
-    return ending
 
 
 def write_page(run: Run, display: Display) -> None:

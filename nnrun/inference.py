@@ -12,7 +12,7 @@ import numpy as np
 from nnrun.data.kept import data_of_files, data_of_shapes, input_facts, read_kept, restore_reader
 from nnrun.data.load import Data
 from nnrun.data.streaming import as_whole
-from nnrun.evaluation import Evaluation, judge_outputs, write_evaluation
+from nnrun.evaluation import Evaluation, evaluate_part, judge_outputs, write_evaluation
 from nnrun.experiment import refuse_other_data, reload_spec
 from nnrun.keras_backend import divert_native_noise
 from nnrun.spec.file_sources import Paths
@@ -56,16 +56,10 @@ def evaluate(
     name: Part = "test" if files else part
     feed, batch_size = prepared.feed(name), prepared.spec.training.batch_size
     scores = prepared.engine.evaluate(feed, batch_size)
-    facts = {
-        "part": "new files" if files else part,
-        "examples": feed.count,
-        "data": prepared.data.name,
-        "model": kept,
-        "scores": scores,
-    }
-    outputs = dict(zip(output_names(prepared.model), prepared.engine.predict(feed, batch_size), strict=True))
-    found = Evaluation(facts, judge_outputs(prepared, outputs, prepared.examples(name).y))
-    if not files:
+    found = evaluate_part(prepared, name, kept, scores)
+    if files:
+        found.facts["part"] = "new files"
+    else:
         write_evaluation(run, part, found)
     return run, found
 

@@ -424,3 +424,40 @@ def test_run_knows_the_commit_of_its_specification(train: Train, tmp_path: Path)
     assert commit is not None
     assert len(commit) == 40
     assert train().facts()["git"] == commit
+
+
+RESTORED = """
+seed: 7
+data: {source: xor}
+model: {layers: [{Dense: {units: 4, activation: tanh}}, {Dense: {units: 1, activation: sigmoid}}]}
+training:
+  loss: binary_crossentropy
+  learning_rate: 0.1
+  metrics: [accuracy]
+  epochs: 200
+  batch_size: 4
+  callbacks: [{EarlyStopping: {monitor: accuracy, mode: max, patience: 20, restore_best_weights: true}}]
+"""
+
+
+def test_weights_that_a_callback_put_back_are_called_by_their_epoch(train: Train) -> None:
+    run = train(RESTORED)
+    rows, result = run.rows(), run.result()
+
+    first = next(row["epoch"] for row in rows if row["accuracy"] == max(row["accuracy"] for row in rows))
+    assert result is not None and len(rows) == first + 20
+    assert result["model"] == {"weights": "best", "epoch": first}
+    scores = inference.evaluate(str(run.path), "train", display=Quiet())[1].facts["scores"]
+    assert scores["loss"] == pytest.approx(rows[first]["loss"], abs=1e-6)  # the next epoch began with these weights
+
+
+@pytest.mark.parametrize(
+    ("text", "judged"),
+    [(DIGITS, "test"), (RESTORED, "train"), (RESTORED + "  validation_split: 0.25\n", "validation")],
+)
+def test_training_is_judged_on_what_comes_nearest_to_a_test(train: Train, text: str, judged: str) -> None:
+    run = train(text, "training.epochs=2")
+
+    assert [folder.name for folder in (run.path / "evaluation").iterdir()] == [judged]
+    samples = json.loads((run.path / "evaluation" / judged / "samples.json").read_text())
+    assert samples

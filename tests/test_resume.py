@@ -350,8 +350,10 @@ CHANGED = {
     "training.validation_split": "training.validation_split=0.3",
     "training.monitor": "training.monitor=loss",
     "training.callbacks": "training.callbacks=[TerminateOnNaN]",
+    "training.precision": "training.precision=mixed_bfloat16",
     "runtime.device": "runtime.device=gpu",
     "runtime.strategy": "runtime.strategy=mirrored",
+    "runtime.worker_wait_seconds": "runtime.worker_wait_seconds=9",
     "runtime.threads": "runtime.threads=1",
     "runtime.deterministic": "runtime.deterministic=false",
     "runtime.checkpoint_seconds": "runtime.checkpoint_seconds=9",
@@ -359,7 +361,7 @@ CHANGED = {
 }
 """A change of each key of the schema."""
 
-TOLD = ("runtime.threads",)
+TOLD = ("runtime.threads", "runtime.strategy")
 """What was ``auto`` when the run was made: what it is now is told, and the run is marked as not bit-exact."""
 
 

@@ -160,8 +160,7 @@ class Engine:
 
     def metrics(self) -> dict[str, float]:
         """Loss and metrics as they stand."""
-        with self.replicas.losses():
-            return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 
     def _compile(self, feed: Feed, step_on_batch: Callable[[Any], Any]) -> Steps:
         if self.replicas.count > 1:
@@ -218,8 +217,7 @@ class Engine:
         def steps(order: Any, first: int, count: int) -> None:
             nonlocal size
             size = int(order.shape[1])
-            with replicas.losses():
-                supplied(replicas.columns(order), first, count)
+            supplied(replicas.columns(order), first, count)
 
         return steps
 

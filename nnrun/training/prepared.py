@@ -24,6 +24,7 @@ from nnrun.spec.source import path_text
 from nnrun.training.devices import Devices, choose_jit, choose_precision, prepare_devices
 from nnrun.training.engine import Engine
 from nnrun.training.feed import Feed, class_weights, make_feed, target_forms
+from nnrun.training.replicas import refuse_accumulation
 from nnrun.training.stream import make_stream
 
 Part = Literal["train", "validation", "test"]
@@ -135,7 +136,11 @@ def assemble(loaded: Loaded, data: Data, *, pretrained: bool = True) -> Prepared
     if loaded.code:
         run_code(loaded.code.module)
     start_session(spec.seed)
-    with replicas.strategy.scope(), precision(choose_precision(spec.training.precision, devices)):
+    with (
+        replicas.losses(),
+        replicas.strategy.scope(),
+        precision(choose_precision(spec.training.precision, devices)),
+    ):
         shapes = input_shapes(data.facts)
         model = build_model(loaded.model, shapes, loaded.place, pretrained=pretrained)
         if spec.data.target == "labels" and not takes_sequences(spec.training.loss):
@@ -143,6 +148,8 @@ def assemble(loaded: Loaded, data: Data, *, pretrained: bool = True) -> Prepared
         steps = math.ceil(len(data.train) / spec.training.batch_size) * spec.training.epochs
         jit = choose_jit(spec.runtime, model, devices, steps)
         compile_model(model, spec.training, jit_compile=jit, place=loaded.place)
+        if replicas.count > 1:
+            refuse_accumulation(model.optimizer)
     prepared = Prepared(loaded, data, model, Engine(model, replicas), devices)
     try:
         prepared.engine.build(prepared.feed("train"), spec.training.batch_size)

@@ -106,9 +106,10 @@ class Recorder:
         if chosen and self.best is not None:
             arrays = {name.replace("best/", "model/", 1): array for name, array in self.best.items()}
             assign_model(self.model, arrays, "the best epoch's weights")
+        restored = next((epoch for one in self.callbacks if (epoch := restored_epoch(one))), None)
         kept = {
-            "weights": "best" if chosen else "last",
-            "epoch": self.position.best_epoch if chosen else self.position.epoch,
+            "weights": "best" if chosen or restored else "last",
+            "epoch": self.position.best_epoch if chosen else restored or self.position.epoch,
         }
         self.run.checkpoints.write_best(kept, model_arrays(self.model))
         self.run.write_model(self.model.save)
@@ -154,6 +155,12 @@ class Recorder:
             self._sequence, header, variables | remembered | generators | (self.best or {})
         )
         self._sequence += 1
+
+
+def restored_epoch(callback: Any) -> int | None:
+    """The epoch (from 1) whose weights a callback put back when the training ended; None where it put none back."""
+    given_back = getattr(callback, "restore_best_weights", False) and getattr(callback, "best_weights", None)
+    return int(callback.best_epoch) + 1 if given_back else None
 
 
 def result_of(

@@ -110,8 +110,7 @@ class Replicas:
                 return self.strategy.experimental_local_results(self.strategy.run(on_replica))[0]
 
             self._sum = add_up
-        with self.losses():
-            return int(self._sum(tf.constant(number, tf.int64))) // self._here
+        return int(self._sum(tf.constant(number, tf.int64))) // self._here
 
     @contextlib.contextmanager
     def losses(self) -> Iterator[None]:
@@ -129,6 +128,19 @@ class Replicas:
         except (errors.UnavailableError, errors.AbortedError, errors.CancelledError, errors.InternalError,
                 errors.DeadlineExceededError) as error:  # fmt: skip
             raise LostWorkerError(explain_loss(self.cluster, error)) from error
+
+
+def refuse_accumulation(optimizer: Any) -> None:
+    """Refuse what Keras cannot do on several devices: to add up gradients and change the variables now and then.
+
+    Raises:
+        ResourceError: The optimizer does.
+    """
+    if getattr(optimizer, "inner_optimizer", optimizer).gradient_accumulation_steps:
+        raise ResourceError(
+            "gradient_accumulation_steps works on one device only; "
+            "use a larger training.batch_size, which the devices share, or set runtime.strategy=none"
+        )
 
 
 def adds_up_losses(model: Any) -> bool:
