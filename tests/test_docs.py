@@ -56,7 +56,7 @@ def test_readme_commands_refer_to_what_is_there() -> None:
 
     assert commands == [
         "pip install -e . && nnrun train configs/digits.yaml",
-        "pip install -e '.[dev]' && pytest",
+        "pip install -e '.[dev]' && pytest -n auto --dist loadfile",
     ]
     words = shlex.split(commands[0].split("&&")[1])
     assert words[:2] == ["nnrun", "train"]

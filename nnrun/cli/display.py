@@ -195,6 +195,8 @@ class RichDisplay(PlainDisplay):
 
         console = results()
         grid = Table.grid(padding=(0, 2))
+        grid.add_column()
+        grid.add_column(overflow="fold")  # a path is of use only as a whole
         for name, text in closing(run, result):
             grid.add_row(Text(name, "bold"), fitting(Text(text), console))
         best = (result["best"] or {}).get("epoch", 0)

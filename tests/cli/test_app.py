@@ -47,12 +47,15 @@ COMMANDS = sorted(c.name or c.callback.__name__ for c in cli.app.registered_comm
 
 def test_commands_are_those_of_this_version() -> None:
     assert COMMANDS == [
+        "bench",
         "compare",
         "config",
         "data",
+        "doctor",
         "evaluate",
         "explain",
         "init",
+        "launch",
         "ls",
         "note",
         "predict",
@@ -66,6 +69,7 @@ def test_commands_are_those_of_this_version() -> None:
         "train",
         "validate",
         "verify-resume",
+        "watch",
     ]
 
 
@@ -108,7 +112,7 @@ def test_expected_error_becomes_its_exit_code(
     assert done.exit_code == code
     assert str(error) in done.stderr
     assert "Traceback" not in done.output
-    assert len(ERRORS) == 8  # the base and seven kinds
+    assert len(ERRORS) == 9  # the base, seven kinds and one of a kind
 
 
 def test_bug_exits_70_and_leaves_its_traceback_in_a_file(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,7 +200,7 @@ def test_run_in_use_is_listed_as_running(runs: Path) -> None:
 
     with run.lock():
         assert rows()[0]["status"] == "running"
-        assert "tail -f runs/xor-20261120-193012/train.log" in nnrun("show", "latest").stdout
+        assert "nnrun watch xor-20261120-193012" in nnrun("show", "latest").stdout
     assert rows()[0]["status"] == "interrupted"
 
 
