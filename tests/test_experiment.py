@@ -448,7 +448,9 @@ def test_weights_that_a_callback_put_back_are_called_by_their_epoch(train: Train
     assert result is not None and len(rows) == first + 20
     assert result["model"] == {"weights": "best", "epoch": first}
     scores = inference.evaluate(str(run.path), "train", display=Quiet())[1].facts["scores"]
-    assert scores["loss"] == pytest.approx(rows[first]["loss"], abs=1e-6)  # the next epoch began with these weights
+    assert scores["loss"] == pytest.approx(
+        rows[first]["loss"], abs=1e-6
+    )  # the next epoch began with these weights
 
 
 @pytest.mark.parametrize(
