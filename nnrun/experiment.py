@@ -272,6 +272,7 @@ def run_training(
         callbacks,
         display,
         spec.runtime.checkpoint_seconds,
+        keeps_best=prepared.data.validation is not None,
         position=resumed.position,
         rows=resumed.rows,
         best=resumed.best,
@@ -310,7 +311,7 @@ def run_training(
 def conclude(prepared: Prepared, run: Run, recorder: Recorder, ending: Ending, display: Display) -> None:
     """Keep the model that counts, judge it, and write what came out; of an interrupted training only the model."""
     training, replicas = prepared.spec.training, prepared.engine.replicas
-    kept = recorder.keep(best=prepared.data.validation is not None)
+    kept = recorder.keep()
     result = result_of(ending, recorder.rows, monitor=training.monitor, kept=kept, seconds=recorder.seconds)
     part = judged_part(prepared)
     scores = prepared.engine.evaluate(prepared.feed(part), training.batch_size) if part else {}

@@ -9,6 +9,7 @@ differently.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,21 @@ def _matrix_spec(tf: Any) -> Any:
     return tf.TensorSpec([None, None], tf.int32)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A training between two steps.
+
+    Args:
+        metrics: Loss and metrics as they stand.
+        learning_rate: Of the next step; a schedule's value, where there is one.
+        is_finite: Whether all weights are.
+    """
+
+    metrics: dict[str, float]
+    learning_rate: float
+    is_finite: bool
+
+
 class Engine:
     """The compiled steps of one compiled Keras model.
 
@@ -41,7 +57,8 @@ class Engine:
         self._model = model
         self.replicas = replicas or Replicas(tf.distribute.get_strategy())
         self._evaluations: dict[int, tuple[Feed, Steps]] = {}
-        self._all_finite: Callable[[], Any] | None = None
+        self._look: Callable[[], Any] | None = None
+        self._reset: Callable[[], Any] | None = None
 
     def build(self, feed: Feed, batch_size: int) -> None:
         """Make the variables of the optimizer, the loss and the metrics, from the shapes of a first batch.
@@ -71,7 +88,7 @@ class Engine:
         if id(feed) not in self._evaluations:
             self._evaluations[id(feed)] = feed, self._compile(feed, self._model.test_step)
         steps = self._evaluations[id(feed)][1]
-        self._model.reset_metrics()
+        self.reset_metrics()
         self._refuse_small_batches(min(batch_size, feed.count))
         order = np.arange(feed.count, dtype=np.int32)
         for matrix in index_matrix(order, batch_size, least=self.replicas.count):
@@ -143,16 +160,47 @@ class Engine:
 
     def broken_weight(self) -> str | None:
         """The path of a weight that is not finite, or None."""
-        tf = self._tf
-        weights = [one for one in self._model.weights if one.dtype.startswith(("float", "bfloat"))]
-        if self._all_finite is None:
-            self._all_finite = tf.function(
-                lambda: tf.reduce_all([tf.reduce_all(tf.math.is_finite(one.value)) for one in weights]),
-                autograph=False,
-            )
-        if bool(self._all_finite()):
+        if self.look().is_finite:
             return None
-        return next((one.path for one in weights if not np.isfinite(one.numpy()).all()), None)
+        return next((one.path for one in self._weights() if not np.isfinite(one.numpy()).all()), None)
+
+    def look(self) -> Seen:
+        """How the training stands, by one compiled call: an epoch may take less time than a dozen operations."""
+        if self._look is None:
+            shared = (
+                self.replicas.count > 1
+            )  # metrics are added up across devices outside of a compiled function
+            self._look = self._read if shared else self._trace(self._read)
+        values, rate, finite = self._look()
+        metrics = {name: float(value) for name, value in zip(self._names, values.numpy(), strict=True)}
+        return Seen(metrics, float(rate), bool(finite))
+
+    def _read(self) -> tuple[Any, Any, Any]:
+        """Metrics (float64, in the order of their names), learning rate, and whether the weights are finite."""
+        tf = self._tf
+        results = self._model.get_metrics_result()
+        self._names = list(results)
+        metrics = tf.stack([tf.cast(value, tf.float64) for value in results.values()])
+        rate = tf.convert_to_tensor(self._model.optimizer.learning_rate)
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one.value)) for one in self._weights()])
+        return metrics, rate, finite
+
+    def _trace(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        """Work as one compiled function."""
+        return self._tf.function(work, autograph=False).get_concrete_function()  # type: ignore[no-any-return]
+
+    def _weights(self) -> list[Any]:
+        return [one for one in self._model.weights if one.dtype.startswith(("float", "bfloat"))]
+
+    def reset_metrics(self) -> None:
+        """Let loss and metrics begin anew."""
+        own = any(type(metric).__module__.partition(".")[0] != "keras" for metric in self._model.metrics)
+        if own or self.replicas.count > 1:  # a user's metric may do more than assign variables
+            self._model.reset_metrics()
+            return
+        if self._reset is None:
+            self._reset = self._trace(self._model.reset_metrics)
+        self._reset()
 
     def wait(self) -> None:
         """Return when all the steps that were begun are done."""
@@ -160,7 +208,7 @@ class Engine:
 
     def metrics(self) -> dict[str, float]:
         """Loss and metrics as they stand."""
-        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+        return self.look().metrics
 
     def _compile(self, feed: Feed, step_on_batch: Callable[[Any], Any]) -> Steps:
         if self.replicas.count > 1:
@@ -188,8 +236,14 @@ class Engine:
         def run(order: Any, first: Any, count: Any) -> Any:
             return self._walk(feed, order, first, count, visit, tf.constant(0))
 
+        traced: list[Callable[..., Any]] = []
+
         def steps(order: Any, first: int, count: int) -> None:
-            run(tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
+            if not traced:
+                traced.append(
+                    run.get_concrete_function()
+                )  # to be called without the search for the right one
+            traced[0](tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
 
         return feed.supply(steps)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from nnrun.errors import DivergedError
 from nnrun.keras_backend import load_keras, load_tensorflow
 from nnrun.training.callbacks import direction
-from nnrun.training.engine import Engine
+from nnrun.training.engine import Engine, Seen
 from nnrun.training.feed import Feed, Steps, index_matrix
 
 HOOKED_STEPS = 32
@@ -160,17 +160,17 @@ class Training:
         started = time.perf_counter()
         epoch = self.position.epoch
         if self.position.step == 0:
-            self.model.reset_metrics()
+            self.engine.reset_metrics()
             self._hooks.on_epoch_begin(epoch)
         begun = self.position.step
         if not self._steps_of_epoch(steps):
             return None
-        logs = self.engine.metrics()
+        seen = self.engine.look()
+        logs, rate = dict(seen.metrics), seen.learning_rate
         trained = time.perf_counter() - started
         if self.validation is not None:
             logs |= self._validate(self.validation)
-        self._refuse_divergence(logs)
-        rate = self._learning_rate()
+        self._refuse_divergence(logs, seen)
         self._hooks.on_epoch_end(epoch, logs)
         self.model.stop_training = self.engine.replicas.any(self.model.stop_training)
         self.position.epoch, self.position.step = epoch + 1, 0
@@ -240,19 +240,15 @@ class Training:
         if self.position.best_value is None or self._is_better(value, self.position.best_value):
             self.position.best_epoch, self.position.best_value = self.position.epoch, value
 
-    def _refuse_divergence(self, logs: dict[str, float]) -> None:
+    def _refuse_divergence(self, logs: dict[str, float], seen: Seen) -> None:
         broken = [f"{name} is {value}" for name, value in logs.items() if not math.isfinite(value)]
         # The loss of an epoch is from before its last step: the weights can already be lost.
-        if not broken and (weight := self.engine.broken_weight()):
-            broken = [f"the weight {weight} is not finite"]
+        if not broken and not seen.is_finite:
+            broken = [f"the weight {self.engine.broken_weight()} is not finite"]
         if broken:
             raise DivergedError(
-                f"{broken[0]} in epoch {self.position.epoch + 1} at a learning rate of {self._learning_rate():g}"
+                f"{broken[0]} in epoch {self.position.epoch + 1} at a learning rate of {seen.learning_rate:g}"
             )
-
-    def _learning_rate(self) -> float:
-        """The learning rate of the next step; a schedule's value, where there is one."""
-        return float(load_keras().ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def _reason(self) -> str:
         if self.position.epoch >= self.plan.epochs:

@@ -50,6 +50,7 @@ class Recorder:
         interval: Seconds from one checkpoint to the next, at least.
         position: Where the training stands; it moves with the training.
         rows: The epochs so far.
+        keeps_best: Whether the best epoch's model counts, not the last one's: where there is validation.
         best: The arrays of the best epoch so far.
         earlier: Seconds of training before this process.
         is_finite: Whether all weights are finite; a state that is lost is never written.
@@ -61,6 +62,7 @@ class Recorder:
     callbacks: list[Any]
     listener: Listener
     interval: float
+    keeps_best: bool = False
     position: Position = field(default_factory=Position)
     rows: list[Row] = field(default_factory=list)
     best: dict[str, NDArray[Any]] | None = None
@@ -70,6 +72,7 @@ class Recorder:
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        self.best = self.best if self.keeps_best else None
         self._written = time.monotonic()
         self._took = 0.0
         self._sequence = self.run.checkpoints.next_sequence()
@@ -87,7 +90,7 @@ class Recorder:
     def on_epoch(self, row: Row, position: Position) -> None:
         self.rows.append(row)
         self.run.append_row(row)
-        if position.best_epoch == row["epoch"]:
+        if self.keeps_best and position.best_epoch == row["epoch"]:
             self.best = model_arrays(self.model, "best")
         if self._is_due():
             self._checkpoint()
@@ -96,20 +99,19 @@ class Recorder:
     def on_stop(self, position: Position) -> None:
         self._checkpoint()
 
-    def keep(self, *, best: bool) -> dict[str, Any]:
+    def keep(self) -> dict[str, Any]:
         """Leave the model that counts: the best epoch's, or the last one's where nothing was validated.
 
         Returns:
             What was kept: ``{"weights": "best", "epoch": 7}``.
         """
-        chosen = best and self.best is not None
-        if chosen and self.best is not None:
+        if self.best is not None:
             arrays = {name.replace("best/", "model/", 1): array for name, array in self.best.items()}
             assign_model(self.model, arrays, "the best epoch's weights")
         restored = next((epoch for one in self.callbacks if (epoch := restored_epoch(one))), None)
         kept = {
-            "weights": "best" if chosen or restored else "last",
-            "epoch": self.position.best_epoch if chosen else restored or self.position.epoch,
+            "weights": "best" if self.best or restored else "last",
+            "epoch": self.position.best_epoch if self.best else restored or self.position.epoch,
         }
         self.run.checkpoints.write_best(kept, model_arrays(self.model))
         self.run.write_model(self.model.save)

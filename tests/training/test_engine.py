@@ -16,6 +16,7 @@ from nnrun.data.load import Examples
 from nnrun.keras_backend import load_keras, start_session
 from nnrun.training.engine import Engine
 from nnrun.training.feed import Feed, index_matrix, make_feed
+from nnrun.training.replicas import Replicas
 
 pytestmark = pytest.mark.tensorflow
 
@@ -201,7 +202,7 @@ def shared_training(strategy: Any, count: int) -> list[dict[str, float]]:
         )
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     feed = make_feed(examples(count), divisor=None, targets="indices", classes=2)
-    engine = Engine(model, strategy)
+    engine = Engine(model, Replicas(strategy))
     engine.build(feed, 8)
     before = engine.evaluate(feed, 8)
     model.reset_metrics()

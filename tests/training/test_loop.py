@@ -11,11 +11,12 @@ import pytest
 
 from nnrun.data.load import Examples
 from nnrun.errors import DivergedError
-from nnrun.keras_backend import load_keras, start_session
+from nnrun.keras_backend import load_keras, load_tensorflow, start_session
 from nnrun.training import loop
-from nnrun.training.engine import Engine
+from nnrun.training.engine import Engine, Seen
 from nnrun.training.feed import Feed, make_feed
 from nnrun.training.loop import HOOKED_STEPS, Ending, Plan, Position, Training
+from nnrun.training.replicas import Replicas
 
 pytestmark = pytest.mark.tensorflow
 
@@ -274,7 +275,7 @@ class Script:
     """An engine whose epochs give the losses that a test wants; its steps do nothing."""
 
     def __init__(self, values: Sequence[float], name: str) -> None:
-        self.replicas = 1
+        self.replicas = Replicas(load_tensorflow().distribute.get_strategy())
         self._values = iter(values)
         self._name = name
 
@@ -282,10 +283,10 @@ class Script:
         return lambda order, first, count: None
 
     def wait(self) -> None: ...
-    def broken_weight(self) -> None: ...
+    def reset_metrics(self) -> None: ...
 
-    def metrics(self) -> dict[str, float]:
-        return {self._name: next(self._values)}
+    def look(self) -> Seen:
+        return Seen({self._name: next(self._values)}, learning_rate=0.1, is_finite=True)
 
 
 @pytest.mark.parametrize(
