@@ -24,7 +24,13 @@ from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory, scratch
 from nnrun.training.callbacks import check_monitor, continue_files, make_callbacks
 from nnrun.training.checkpoint import assign_training, training_arrays
-from nnrun.training.devices import choose_strategy, is_helper, prepare_devices, set_threads
+from nnrun.training.devices import (
+    choose_strategy,
+    has_small_steps,
+    is_helper,
+    prepare_devices,
+    set_threads,
+)
 from nnrun.training.display import Display, WarningsOnly
 from nnrun.training.divergence import Divergence, locate
 from nnrun.training.loop import Ending, Plan, Training
@@ -218,7 +224,7 @@ def rehearse(loaded: Loaded) -> None:
     if loaded.spec.data.source.name in FILE_SOURCES:  # their shapes show when they are read
         load_in_background(functools.partial(set_threads, loaded.spec.runtime))
         return
-    set_threads(loaded.spec.runtime)
+    set_threads(loaded.spec.runtime, is_small=has_small_steps(loaded))
     refuse_too_large(check_on_paper(loaded), training)
     make_callbacks(training.callbacks, Path(), loaded.place)
 

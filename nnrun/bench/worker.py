@@ -22,7 +22,7 @@ from nnrun.keras_backend import divert_native_noise
 from nnrun.machine.interpreter import take_output
 from nnrun.machine.speed import matrix_product_rate, peak_memory
 from nnrun.spec.load import Loaded, load_spec
-from nnrun.training.devices import set_threads
+from nnrun.training.devices import has_small_steps, set_threads
 from nnrun.training.prepared import assemble
 from nnrun.training.record import versions
 
@@ -34,11 +34,12 @@ class Worker:
         config: The specification.
         overrides: ``a.b=VALUE`` and ``~a.b``.
         code: A Python file whose parts it names.
+        is_nnrun: Whether nnrun trains here, with the threads that it chooses; Keras takes its own.
     """
 
-    def __init__(self, config: str, overrides: list[str], code: str | None) -> None:
+    def __init__(self, config: str, overrides: list[str], code: str | None, *, is_nnrun: bool) -> None:
         self._loaded: Loaded = load_spec(Path(config), overrides, Path(code) if code else None)
-        set_threads(self._loaded.spec.runtime)
+        set_threads(self._loaded.spec.runtime, is_small=is_nnrun and has_small_steps(self._loaded))
         self._data = _load(self._loaded)
         self._dtype = "float32"
 
@@ -103,7 +104,9 @@ def main() -> None:
         asked = json.loads(line)
         try:
             if worker is None:
-                worker = Worker(asked["config"], asked["overrides"], asked["code"])
+                worker = Worker(
+                    asked["config"], asked["overrides"], asked["code"], is_nnrun=asked["is_nnrun"]
+                )
                 answer = worker.facts() if asked["is_nnrun"] else {}
             else:
                 answer = worker.answer(asked)

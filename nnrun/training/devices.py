@@ -9,6 +9,8 @@ from typing import Any
 
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_tensorflow
+from nnrun.spec.load import Loaded
+from nnrun.spec.paper import trace
 from nnrun.spec.schema import RuntimeSection
 from nnrun.training.cluster import HOW, find_cluster, meet
 from nnrun.training.replicas import Replicas
@@ -18,6 +20,9 @@ XLA_WORTHWHILE_STEPS = 1000
 
 WINDOWED = ("Conv", "MaxPooling", "AveragePooling")
 """Parts of the names of layers that slide a window; a ``Global`` pooling has none."""
+
+SMALL_STEP = 1_000_000
+"""Multiplications of a step, forward, below which one thread is faster than several."""
 
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 """What a processor says that multiplies in bfloat16."""
@@ -50,25 +55,48 @@ class Devices:
         return asdict(self)
 
 
-def set_threads(runtime: RuntimeSection) -> int:
+def set_threads(runtime: RuntimeSection, *, is_small: bool = False) -> int:
     """Set the threads for one operation, before anything runs on a device.
+
+    Args:
+        runtime: The runtime section.
+        is_small: Whether the steps are over before a second thread is of use, see :func:`has_small_steps`.
 
     Returns:
         How many; 0: one per core.
 
     Raises:
-        ResourceError: They can no longer be set.
+        ResourceError: Those that were asked for can no longer be set.
     """
-    tf = load_tensorflow()
-    threads = 0 if runtime.threads == "auto" else runtime.threads
-    if threads != tf.config.threading.get_intra_op_parallelism_threads():
+    threading = load_tensorflow().config.threading
+    wanted = int(is_small) if runtime.threads == "auto" else runtime.threads
+    if wanted != threading.get_intra_op_parallelism_threads():
         try:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            threading.set_intra_op_parallelism_threads(wanted)
         except RuntimeError as error:
-            raise ResourceError(
-                "runtime.threads can be set only once in a process, before anything runs"
-            ) from error
-    return threads
+            if runtime.threads != "auto":
+                raise ResourceError(
+                    "runtime.threads can be set only once in a process, before anything runs"
+                ) from error
+    return int(threading.get_intra_op_parallelism_threads())
+
+
+def has_small_steps(loaded: Loaded) -> bool:
+    """Whether a step of a specification multiplies so little that sharing the work costs more than it saves.
+
+    Measured on two cores, one thread against two: 1.2 times the speed for 784-32-10 with batches of 32 (0.8 million
+    multiplications forward), 0.75 times for 784-64-10. The bits are the same. Only models are judged whose weights
+    each multiply once for every example.
+    """
+    layers = [layer for layer in trace(loaded) if layer.parameters != 0]
+    known = [
+        layer.parameters
+        for layer in layers
+        if layer.choice.name == "Dense" and layer.parameters and len(layer.inputs[0] or ()) == 1
+    ]
+    if len(known) != len(layers):
+        return False
+    return sum(known) * loaded.spec.training.batch_size < SMALL_STEP
 
 
 def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Replicas]:
@@ -91,7 +119,9 @@ def prepare_devices(runtime: RuntimeSection) -> tuple[Devices, Replicas]:
     device = "gpu" if gpus and runtime.device != "cpu" else "cpu"
     if gpus and device == "cpu":
         tf.config.set_visible_devices([], "GPU")
-    threads = set_threads(runtime)
+    if runtime.threads != "auto":
+        set_threads(runtime)
+    threads = int(tf.config.threading.get_intra_op_parallelism_threads())
     if runtime.deterministic and device == "gpu":
         # On a CPU all operations are deterministic as they are, and this switch would make Keras refuse XLA.
         tf.config.experimental.enable_op_determinism()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from nnrun.errors import ResourceError
 from nnrun.keras_backend import load_keras, load_tensorflow
 from nnrun.model.parts import make_part
+from nnrun.spec.load import load_spec
 from nnrun.spec.schema import Choice, RuntimeSection
 from nnrun.training.devices import (
     XLA_WORTHWHILE_STEPS,
@@ -17,6 +20,7 @@ from nnrun.training.devices import (
     choose_jit,
     choose_precision,
     cpu_flags,
+    has_small_steps,
     prepare_devices,
 )
 
@@ -116,7 +120,52 @@ def test_flags_of_the_processor_are_read() -> None:
 
 
 def test_cpu_is_prepared_and_recorded() -> None:
-    devices, strategy = prepare_devices(RuntimeSection(device="cpu"))
+    devices, replicas = prepare_devices(RuntimeSection(device="cpu"))
 
-    assert devices.facts() == {"device": "cpu", "threads": 0, "strategy": "none", "deterministic": True}
-    assert strategy.num_replicas_in_sync == 1
+    assert devices.facts() == {
+        "device": "cpu",
+        "threads": load_tensorflow().config.threading.get_intra_op_parallelism_threads(),
+        "strategy": "none",
+        "deterministic": True,
+        "workers": 1,
+        "replicas": 1,
+    }
+    assert replicas.count == 1 and replicas.is_chief
+
+
+@pytest.mark.parametrize(
+    ("layers", "batch_size", "small"),
+    [
+        ("[Flatten, {Dense: {units: 32}}, {Dense: {units: 10}}]", 32, True),
+        ("[Flatten, {Dense: {units: 64}}, {Dense: {units: 10}}]", 32, False),
+        ("[Flatten, {Dense: {units: 32}}, {Dense: {units: 10}}]", 128, False),
+        ("[Flatten, {Dropout: {rate: 0.5}}, {Dense: {units: 10}}]", 32, True),
+        ("[{Reshape: {target_shape: [28, 28, 1]}}, {Conv2D: {filters: 2, kernel_size: 3}}, Flatten]", 1, False),
+        ("[{Dense: {units: 2}}, Flatten]", 1, False),  # along an axis: its weights multiply many times
+        ("[{LSTM: {units: 1}}]", 1, False),
+    ],
+)  # fmt: skip
+def test_steps_are_small_by_their_multiplications(
+    layers: str, batch_size: int, small: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        f"data: {{source: mnist}}\nmodel: {{layers: {layers}}}\n"
+        f"training: {{loss: mse, batch_size: {batch_size}}}\n"
+    )
+    assert has_small_steps(load_spec(path)) == small
+
+
+def test_small_steps_take_one_thread_where_nothing_ran_yet() -> None:
+    program = (
+        "from nnrun.spec.schema import RuntimeSection\n"
+        "from nnrun.training.devices import prepare_devices, set_threads\n"
+        "print(set_threads(RuntimeSection(), is_small=True), prepare_devices(RuntimeSection())[0].threads)\n"
+        "print(set_threads(RuntimeSection(threads=3), is_small=True))\n"
+        "from nnrun.keras_backend import load_tensorflow\n"
+        "load_tensorflow().constant(1) + 1\n"
+        "print(set_threads(RuntimeSection(), is_small=True))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["1", "1", "3", "3"]
