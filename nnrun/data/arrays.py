@@ -15,12 +15,14 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnrun.data.examples import aligned
 from nnrun.errors import DataError, ResourceError
 from nnrun.spec.names import did_you_mean, shorten
 
 MOST_LISTED = 8
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 CHUNK_BYTES = 64 << 20
+NUMBERS = "biufc"
 """So much is converted at a time: the memory in between stays small."""
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, KeyError, NotImplementedError)
@@ -44,10 +46,12 @@ class Header:
     Args:
         shape: Of all of it.
         dtype: Of its values.
+        is_fortran: Whether the first index runs fastest in the file.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    is_fortran: bool = False
 
     @property
     def bytes(self) -> int:
@@ -84,7 +88,32 @@ def read_member(path: Path, name: str) -> NDArray[Any]:
                 check_header(header, info.file_size - stream.tell(), place)
             _refuse_too_large(header, place)
             with archive.open(info) as stream:
+                if header.dtype.kind in NUMBERS:
+                    return _read_numbers(stream)
                 return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+
+
+def _read_numbers(stream: IO[bytes]) -> NDArray[Any]:
+    """An array, in memory that TensorFlow can take over without a copy."""
+    header = _read_header(stream)
+    if header.is_fortran:
+        values: NDArray[Any] = np.empty(header.shape[::-1], header.dtype)
+        _fill(stream, values)
+        return values.T
+    values = aligned(header.shape, header.dtype)
+    _fill(stream, values)
+    return values
+
+
+def _fill(stream: IO[bytes], values: NDArray[Any]) -> None:
+    """Read an array's values, piece by piece."""
+    memory = values.reshape(-1).view(np.uint8)
+    for begin in range(0, len(memory), CHUNK_BYTES):
+        end = min(begin + CHUNK_BYTES, len(memory))
+        piece = stream.read(end - begin)
+        if len(piece) != end - begin:
+            raise EOFError("it ends too early")
+        memory[begin:end] = np.frombuffer(piece, np.uint8)
 
 
 def map_file(path: Path) -> NDArray[Any]:
@@ -159,7 +188,7 @@ def copy_rows(array: NDArray[Any], rows: NDArray[Any] | None, form: Form, place:
     as_it_is = (
         rows is None and form.divide is None and array.dtype == dtype and not isinstance(array, np.memmap)
     )
-    found = array if as_it_is else np.empty((count, *array.shape[1:]), dtype)
+    found = array if as_it_is else aligned((count, *array.shape[1:]), dtype)
     step = max(1, CHUNK_BYTES // max(1, array.nbytes // len(array)))
     for begin in range(0, count, step):
         end = min(begin + step, count)
@@ -228,8 +257,8 @@ def _read_header(stream: IO[bytes]) -> Header:
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):  # others are for headers beyond 64 kB, which no plain array has
         raise ValueError(f"array format {version[0]}.{version[1]}, expected 1.0")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    return Header(shape, dtype)
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    return Header(shape, dtype, is_fortran)
 
 
 def _refuse_too_large(header: Header, place: str) -> None:
