@@ -69,9 +69,8 @@ class Engine:
         self._refuse_small_batches(min(batch_size, feed.count))
         batch = feed.first(min(batch_size, feed.count))
         with self.replicas.strategy.scope():
-            self._model._symbolic_build(
-                data_batch=batch
-            )  # as Keras does in fit; there is no public name for it
+            # As Keras does in fit; there is no public name for it.
+            self._model._symbolic_build(data_batch=batch)
             self._model.optimizer.build(self._model.trainable_variables)
 
     def training(self, feed: Feed) -> Steps:

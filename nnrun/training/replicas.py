@@ -39,9 +39,8 @@ class Replicas:
         """This process's columns of an index matrix: a contiguous share, one more or less than others have."""
         if self.cluster is None:
             return order
-        if (
-            self._sliced is None or self._sliced[0] is not order
-        ):  # the same object again: feeds know it by that
+        # The same matrix gives the same object again: a feed knows by it that it goes on.
+        if self._sliced is None or self._sliced[0] is not order:
             size, first = int(order.shape[1]), self.cluster.index * self._here
             begin, end = (place * size // self.count for place in (first, first + self._here))
             self._sliced = order, load_tensorflow().constant(np.asarray(order)[:, begin:end])
