@@ -400,10 +400,10 @@ def test_changed_key_is_harmless_or_refused(key: str, run: Run) -> None:
 
 
 def test_other_number_of_threads_is_told(starter: Starter, place: Path, run: Run) -> None:
-    done = starter.run("resume", "latest", MORE, "runtime.threads=1", cwd=place)
+    done = starter.run("resume", "latest", MORE, "runtime.threads=2", cwd=place)
 
     assert done.code == 0, done.messages
-    assert "not bit-exact from here on: the run was trained with threads 0, here it is 1" in done.messages
+    assert "not bit-exact from here on: the run was trained with threads 1, here it is 2" in done.messages
     assert [resumed["exact"] for resumed in run.resumes()] == [False]
 
 
