@@ -179,7 +179,8 @@ class TableReader:
 
     def stream(self, part: BlockPart, rows: NDArray[Any]) -> StreamedBlocks:
         """Rows as inputs that stay in their files."""
-        return StreamedBlocks(self, part, rows, part.y[rows])
+        y = part.y if len(rows) == len(part.y) else part.y[rows]  # rows ascend: all of them need no copy
+        return StreamedBlocks(self, part, rows, y)
 
     def block(self, part: BlockPart, index: int) -> dict[str, NDArray[Any]]:
         """The inputs of all rows of a block, by name."""

@@ -180,6 +180,10 @@ class Feed:
         """Compiled steps that find their examples: all of them are here."""
         return steps
 
+    def table(self, matrix: NDArray[np.int32]) -> Any:
+        """An index matrix where the steps look for it: on the device."""
+        return load_tensorflow().constant(matrix)
+
     def spans(self, matrix: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
         """An index matrix in pieces, each with its examples at hand while it is used."""
         yield matrix

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nnrun.errors import DivergedError
-from nnrun.keras_backend import load_keras, load_tensorflow
+from nnrun.keras_backend import load_keras
 from nnrun.training.callbacks import direction
 from nnrun.training.engine import Engine, Seen
 from nnrun.training.feed import Feed, Steps, index_matrix
@@ -194,7 +194,7 @@ class Training:
         total = sum(len(matrix) for matrix in matrices)
         begin, done = position.step, 0
         for matrix in matrices:
-            table = load_tensorflow().constant(matrix)
+            table = self.train.table(matrix)
             first = min(max(begin - done, 0), len(matrix))
             done += first
             while first < len(matrix):

@@ -106,6 +106,10 @@ class StreamedFeed(Feed):
 
         return supplied
 
+    def table(self, matrix: NDArray[np.int32]) -> Any:
+        """An index matrix as it is: the steps see windows of it."""
+        return matrix
+
     def spans(self, matrix: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
         """An index matrix window by window."""
         batch = matrix.shape[1]
