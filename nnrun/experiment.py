@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,16 +13,16 @@ from pathlib import Path
 from nnrun.data.kept import keep
 from nnrun.errors import ChangedError, DivergedError, LostWorkerError, NnrunError, Problem, SpecError
 from nnrun.evaluation import evaluate_part, judged_part, write_evaluation
+from nnrun.failures import explain_divergence, explain_loss, explain_repetition
 from nnrun.keras_backend import divert_native_noise, load_in_background
 from nnrun.model.summary import check_on_paper, refuse_too_large
 from nnrun.report.html import write_report
-from nnrun.spec.changes import Change, changes, fatal
+from nnrun.spec.changes import HARMLESS, Change, changes, fatal
 from nnrun.spec.file_sources import FILE_SOURCES
 from nnrun.spec.load import Loaded, dump_spec, load_spec
 from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, probe_directory, runs_directory, scratch
 from nnrun.training.callbacks import check_monitor, continue_files, make_callbacks
-from nnrun.training.checkpoint import assign_training, training_arrays
 from nnrun.training.devices import (
     choose_strategy,
     has_small_steps,
@@ -32,9 +31,8 @@ from nnrun.training.devices import (
     set_threads,
 )
 from nnrun.training.display import Display, WarningsOnly
-from nnrun.training.divergence import Divergence, locate
-from nnrun.training.loop import Ending, Plan, Training
-from nnrun.training.prepared import Prepared, prepare, resolved_spec
+from nnrun.training.loop import Ending, Training
+from nnrun.training.prepared import Prepared, plan_of, prepare, resolved_spec
 from nnrun.training.record import Recorder, facts_of, read_facts, result_of, versions
 from nnrun.training.resumed import Resumed
 
@@ -73,7 +71,8 @@ def train(
     """
     loaded = load_spec(path, overrides, code)
     runs = runs_directory(runs_dir)
-    if is_helper(loaded.spec.runtime):
+    helps = is_helper(loaded.spec.runtime)
+    if helps:
         runs, display = scratch(), WarningsOnly(display)
     probe_directory(runs)
     rehearse(loaded)
@@ -102,7 +101,8 @@ def train(
         if loaded.code:
             run.write_code(loaded.code.path.name, loaded.code.text)
             facts["code"] = {"file": loaded.code.path.name, "sha256": loaded.code.sha256}
-        run.write_facts(facts)
+        if not helps:  # a run without facts is nobody's: trackers are not told of it
+            run.write_facts(facts)
         display.on_start(run, facts)
         return run, run_training(prepared, run, display, interrupted, chunk=chunk)
 
@@ -136,12 +136,13 @@ def resume(
         NnrunError: See ``errors.py``.
     """
     run = find_run(reference, runs_directory(runs_dir))
-    helps = is_helper(reload_spec(run, code, overrides, config).spec.runtime)
+    before = reload_spec(run, code)
+    loaded = keep_choices(before, reload_spec(run, code, overrides, config))
+    helps = is_helper(loaded.spec.runtime)
     if helps:
         display = WarningsOnly(display)
     with contextlib.nullcontext() if helps else run.lock():
-        facts, before = read_facts(run), reload_spec(run, code)
-        loaded = keep_choices(before, reload_spec(run, code, overrides, config))
+        facts = read_facts(run)
         changed = changes(before.spec, loaded.spec)
         refuse_changes(run, changed)
         resumed = Resumed.find(run)
@@ -206,8 +207,8 @@ def refuse_changes(run: Run, changed: Sequence[Change]) -> None:
     table = "\n".join(f"  {change}" for change in refused)
     raise ChangedError(
         f"{run.id} was trained with another specification:\n{table}\n"
-        "only training.epochs, runtime.checkpoint_seconds, name, description and tags may change when a training "
-        "goes on; train a new run for anything else"
+        f"only {', '.join(HARMLESS[:-1])} and {HARMLESS[-1]} may change when a training goes on; "
+        "train a new run for anything else"
     )
 
 
@@ -248,15 +249,6 @@ def refuse_unclear_monitors(prepared: Prepared) -> None:
     training, place = prepared.spec.training, prepared.loaded.place
     check_monitor(prepared.model, training.monitor, place)
     make_callbacks(training.callbacks, Path(), place, prepared.model)
-
-
-def explain_repetition(run: Run) -> str:
-    """Why a training that was lost does not go on as it was."""
-    lost = run.divergence() or {}
-    return (
-        f"{run.id} was lost in epoch {lost.get('epoch', '?')} ({lost.get('seen')}), and the same would happen again; "
-        "give another learning rate, such as training.learning_rate=0.0001"
-    )
 
 
 def run_training(
@@ -319,11 +311,14 @@ def conclude(prepared: Prepared, run: Run, recorder: Recorder, ending: Ending, d
     training, replicas = prepared.spec.training, prepared.engine.replicas
     kept = recorder.keep()
     result = result_of(ending, recorder.rows, monitor=training.monitor, kept=kept, seconds=recorder.seconds)
+    interrupted = ending.reason == "interrupted"
     part = judged_part(prepared)
+    if interrupted and part != "test":
+        part = None  # who interrupts does not wait for more than the scores that are shown
     scores = prepared.engine.evaluate(prepared.feed(part), training.batch_size) if part else {}
     if part == "test":
         result["test"] = scores
-    if ending.reason != "interrupted" and replicas.is_chief:
+    if not interrupted and replicas.is_chief:
         if part:
             write_evaluation(run, part, evaluate_part(prepared, part, kept, scores))
         run.write_result(result)
@@ -338,70 +333,6 @@ def write_page(run: Run, display: Display) -> None:
         write_report(run, run.path / "report.html")
     except NnrunError as error:
         display.warn(f"report.html was not written: {error}")
-
-
-def plan_of(prepared: Prepared) -> Plan:
-    """How long and in which order a specification is trained."""
-    training = prepared.spec.training
-    return Plan(training.epochs, training.batch_size, prepared.spec.seed, training.shuffle, training.monitor)
-
-
-def explain_divergence(loaded: Loaded, run: Run, seen: str) -> DivergedError:
-    """Find the step at which a training was lost, and say how to go on from the checkpoint before it.
-
-    Args:
-        loaded: The specification.
-        run: Its run, whose newest checkpoint is from before the loss.
-        seen: What was seen of it.
-    """
-    begun = Resumed.find(run)
-    found = find_divergence(loaded, begun)
-    run.write_divergence({"seen": seen, **(found.facts() if found else {})})
-    position, rate = begun.position, loaded.spec.training.learning_rate
-    step = f", step {position.step}" if position.step else ""
-    kept = (
-        f"The last checkpoint is of epoch {position.epoch}{step}"
-        if begun.checkpoint
-        else "No checkpoint was due"
-    )
-    remedy = "train a new run with a lower learning rate, or with the optimizer's clipnorm"
-    if isinstance(rate, float | int):
-        remedy = f"go on with a tenth of the rate: nnrun resume {run.id} training.learning_rate={rate / 10:g}"
-    return DivergedError(f"{seen}; {found or 'it did not happen again in a second run'}. {kept}; {remedy}")
-
-
-def explain_loss(run: Run, seen: str) -> LostWorkerError:
-    """Say how to go on without a worker that is gone.
-
-    Args:
-        run: What was trained.
-        seen: Which worker, and what was seen of it.
-    """
-    position = Resumed.find(run).position
-    step = f", step {position.step}" if position.step else ""
-    return LostWorkerError(
-        f"{seen}; the last checkpoint is of epoch {position.epoch}{step}. Go on with as many workers as there are: "
-        f"nnrun launch {run.id} --workers N, or nnrun resume {run.id} for one"
-    )
-
-
-def find_divergence(loaded: Loaded, begun: Resumed) -> Divergence | None:
-    """Train once more from a checkpoint, or from the beginning, up to the step at which it is lost."""
-    prepared = prepare(loaded, lambda _: None, pretrained=not begun.checkpoint)
-    first = training_arrays(prepared.model)
-    validation = prepared.feed("validation") if prepared.data.validation is not None else None
-    feeds = (prepared.training_feed(), validation)
-    with tempfile.TemporaryDirectory() as folder:  # for what callbacks write
-        choices = loaded.spec.training.callbacks
-        callbacks = make_callbacks(choices, Path(folder), loaded.place, prepared.model)
-
-        def restore() -> None:
-            assign_training(prepared.model, first, "the first state")
-            begun.restore(prepared.model, callbacks)
-
-        return locate(
-            prepared.model, prepared.engine, feeds, plan_of(prepared), begun.position, restore, callbacks
-        )
 
 
 def refuse_other_data(run: Run, prepared: Prepared) -> None:

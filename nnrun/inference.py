@@ -66,8 +66,8 @@ def evaluate(
 
 def draw(run: Run, code: Path | None, part: Part, display: Display) -> list[Path]:
     """Draw all pictures of a run into its ``plots`` folder; the files that were written."""
+    from nnrun.model.summary import layers_of
     from nnrun.report.gallery import Subject, save_all
-    from nnrun.report.layers import layers_of
 
     run, prepared, kept = reopen(str(run.path), display, run.path.parent, code)
     examples, model = as_whole(prepared.examples(part)), prepared.model

@@ -22,6 +22,7 @@ FLOORS = {
     "explain": 6,
     "report": 6,
     "evaluation": 6.5,
+    "failures": 6.5,
     "experiment": 7,
     "inference": 7.5,
     "verification": 7.5,

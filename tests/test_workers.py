@@ -221,6 +221,19 @@ def test_training_goes_on_with_another_number_of_workers_when_one_is_killed(tmp_
 
 
 @pytest.mark.tensorflow
+def test_run_of_one_process_goes_on_with_several(tmp_path: Path) -> None:
+    run, _ = experiment.train(
+        digits(tmp_path), ["training.epochs=1"], display=Quiet(), runs_dir=tmp_path / "runs"
+    )
+    launcher = launched(str(run.path), tmp_path, "training.epochs=2")
+    _, said = launcher.communicate(timeout=SECONDS)
+
+    assert launcher.returncode == 0, said
+    assert len(run.rows()) == 2 and run.status() == "finished"
+    assert not run.resumes()[0]["exact"]
+
+
+@pytest.mark.tensorflow
 @pytest.mark.slow
 def test_signal_to_the_launcher_stops_all_workers_and_launch_goes_on(tmp_path: Path) -> None:
     config = digits(tmp_path, patience=1000)

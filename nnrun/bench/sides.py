@@ -19,11 +19,12 @@ from nnrun.model.code import run_code
 from nnrun.model.compile import compile_model
 from nnrun.model.summary import input_shapes
 from nnrun.spec.load import Loaded
-from nnrun.store.runs import create_run
+from nnrun.store.runs import FIGURES, create_run
 from nnrun.training.devices import choose_precision, prepare_devices
+from nnrun.training.display import Silent
 from nnrun.training.feed import class_weights, label_arrays, target_forms
-from nnrun.training.loop import Plan, Position, Row, Training
-from nnrun.training.prepared import assemble
+from nnrun.training.loop import Position, Row, Training
+from nnrun.training.prepared import assemble, plan_of
 from nnrun.training.record import Recorder
 
 
@@ -179,20 +180,14 @@ def _scaled(part: Any, divisor: float | None) -> Any:
     return {name: scale(array) for name, array in x.items()} if isinstance(x, dict) else scale(x)
 
 
-class _Silent:
+class _Noting(Silent):
     """Shows nothing, and keeps the figures of the epochs."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    def on_steps(self, epoch: int, done: int, total: int) -> None:
-        pass
-
     def on_epoch(self, row: Row, position: Position) -> None:
         self.rows.append(row)
-
-    def on_stop(self, position: Position) -> None:
-        pass
 
 
 def _train_with_nnrun(
@@ -202,15 +197,14 @@ def _train_with_nnrun(
     spec = loaded.spec
     runtime = spec.runtime.model_copy(update={"jit_compile": bool(side.jit_compile)})
     prepared = assemble(replace(loaded, spec=spec.model_copy(update={"runtime": runtime})), data)
-    silent, training = _Silent(), spec.training
-    plan = Plan(training.epochs, training.batch_size, spec.seed, training.shuffle, training.monitor)
+    noting = _Noting()
     with tempfile.TemporaryDirectory(prefix="nnrun-bench-") as folder:
         run = create_run(Path(folder), spec.name, now=datetime.now())
         recorder = Recorder(
             run,
             prepared.model,
             [],
-            silent,
+            noting,
             spec.runtime.checkpoint_seconds,
             is_finite=lambda: prepared.engine.broken_weight() is None,
         )
@@ -219,14 +213,13 @@ def _train_with_nnrun(
             prepared.engine,
             prepared.training_feed(),
             None,
-            plan,
+            plan_of(prepared),
             [clock],
             recorder,
             position=recorder.position,
             chunk=1 if clock.only_first_step else None,
         ).run()
-    figures = ("epoch", "seconds", "examples_per_second", "learning_rate")
-    logs = [{name: value for name, value in row.items() if name not in figures} for row in silent.rows]
+    logs = [{name: value for name, value in row.items() if name not in FIGURES} for row in noting.rows]
     return prepared.model, logs
 
 

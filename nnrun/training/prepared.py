@@ -24,6 +24,7 @@ from nnrun.spec.source import path_text
 from nnrun.training.devices import Devices, choose_jit, choose_precision, prepare_devices
 from nnrun.training.engine import Engine
 from nnrun.training.feed import Feed, class_weights, make_feed, target_forms
+from nnrun.training.loop import Plan
 from nnrun.training.replicas import refuse_accumulation
 from nnrun.training.stream import make_stream
 
@@ -210,3 +211,9 @@ def resolved_spec(prepared: Prepared) -> Spec:
     data = prepared.spec.data.model_copy(update={"cache": prepared.data.cache})
     training = prepared.spec.training.model_copy(update={"precision": prepared.model.dtype_policy.name})
     return prepared.spec.model_copy(update={"runtime": runtime, "data": data, "training": training})
+
+
+def plan_of(prepared: Prepared) -> Plan:
+    """How long and in which order a specification is trained."""
+    training = prepared.spec.training
+    return Plan(training.epochs, training.batch_size, prepared.spec.seed, training.shuffle, training.monitor)

@@ -235,7 +235,7 @@ def test_layout_crosses_no_edges_that_need_not_cross() -> None:
 @pytest.mark.tensorflow
 def test_layers_of_a_keras_model_are_all_its_connections() -> None:
     from nnrun.keras_backend import load_keras
-    from nnrun.report.layers import layers_of
+    from nnrun.model.summary import layers_of
 
     keras = load_keras()
     start = keras.Input((4,), name="start")
@@ -266,7 +266,7 @@ def test_layers_of_a_keras_model_are_all_its_connections() -> None:
 @pytest.mark.tensorflow
 def test_layers_of_a_sequential_model_begin_with_its_input() -> None:
     from nnrun.keras_backend import load_keras
-    from nnrun.report.layers import layers_of
+    from nnrun.model.summary import layers_of
 
     keras = load_keras()
     model = keras.Sequential(
