@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -119,12 +120,14 @@ class Feed:
     """Examples on the device.
 
     Args:
-        x: A tensor of shape (n, ...), in the small dtype that the data has, or a dict of them by input name.
+        x: A tensor of shape (n, size), in the small dtype that the data has, or a dict of them by input name. Each
+            example is one row: XLA copies along the last axis, and the 28 bytes of a line of a picture one by one.
         labels: For each form of the targets but ``inputs`` a tensor of shape (n,) or (n, k).
         targets: The form in which each of the model's outputs takes its targets.
         count: n.
         divisor: A variable by which the compiled step divides ``x``; None where nothing is scaled.
         weights: What each example counts, a tensor of shape (n,); None where all count the same.
+        shapes: Of one example, a ``tf.TensorShape``, or a dict of them by input name.
     """
 
     x: Any
@@ -133,6 +136,7 @@ class Feed:
     count: int
     divisor: Any = None
     weights: Any = None
+    shapes: Any = None
 
     def gather(self, rows: Any) -> Any:
         """The examples of the rows (int32 of shape (batch,)), as they are stored; inside a compiled step."""
@@ -147,14 +151,18 @@ class Feed:
         reciprocal, which rounds differently from ``x.astype("float32") / 255`` in a Keras program.
         """
         x, labels, weights = batch
-        if self.divisor is not None:
-            tf = load_tensorflow()
-            x = tf.nest.map_structure(lambda tensor: tf.cast(tensor, tf.float32) / self.divisor, x)
+        x = load_tensorflow().nest.map_structure(self._restore, x, self.shapes)
         if not self.targets:  # new examples, of which nothing is known
             return (x,)
         y = [x if form == "inputs" else labels[form] for form in self.targets]
         several = len(y) > 1
         return (x, y if several else y[0], *(([one] * len(y) if several else one) for one in weights))
+
+    def _restore(self, x: Any, shape: Any) -> Any:
+        """Rows of numbers as examples of a shape, scaled."""
+        tf = load_tensorflow()
+        scaled = x if self.divisor is None else tf.cast(x, tf.float32) / self.divisor
+        return tf.reshape(scaled, [-1, *shape])
 
     def batch(self, rows: Any) -> tuple[Any, ...]:
         """The examples of the rows, as the model takes them; inside a compiled step."""
@@ -209,15 +217,17 @@ def make_feed(
     tf = load_tensorflow()
     forms: tuple[str, ...] = (targets,) if isinstance(targets, str) else tuple(targets)
     labels = label_arrays(examples.y, forms, classes, columns or {})
-    x = (
-        {name: on_device(array) for name, array in examples.x.items()}
-        if isinstance(examples.x, dict)
-        else on_device(examples.x)
-    )
+    x = tf.nest.map_structure(lambda array: on_device(in_rows(array)), examples.x)
+    shapes = tf.nest.map_structure(lambda array: tf.TensorShape(array.shape[1:]), examples.x)
     scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
     weights = None if examples.weights is None else tf.constant(examples.weights, tf.float32)
     tensors = {form: tf.constant(labels[form]) for form in sorted(labels)}
-    return Feed(x, tensors, forms, len(examples), scale, weights)
+    return Feed(x, tensors, forms, len(examples), scale, weights, shapes)
+
+
+def in_rows(x: NDArray[Any]) -> NDArray[Any]:
+    """Examples of shape (n, ...) as rows of shape (n, size)."""
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 def on_device(array: NDArray[Any]) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nnrun.data.examples import Streamed
 from nnrun.keras_backend import load_tensorflow
 from nnrun.spec.datasets import InputFacts
-from nnrun.training.feed import Feed, Steps, label_arrays
+from nnrun.training.feed import Feed, Steps, in_rows, label_arrays
 
 WINDOW_BYTES = 16 << 20
 """Of the inputs in a window: large enough that calls cost nothing, small enough that a few of them do not count."""
@@ -78,7 +78,7 @@ class StreamedFeed(Feed):
 
     def hold(self, x: Any) -> int:
         """Put new examples on the device; the number of them."""
-        self._fill((x, {}, ()))
+        self._fill((load_tensorflow().nest.map_structure(in_rows, x), {}, ()))
         return len(next(iter(x.values())) if isinstance(x, dict) else x)
 
     def order(self, *, seed: int, epoch: int, shuffle: bool) -> NDArray[np.int32]:
@@ -148,7 +148,8 @@ class StreamedFeed(Feed):
         for index, x in enumerate(self.source.windows(rows, size)):
             some = rows[index * size : (index + 1) * size]
             labels = {form: array[some] for form, array in self.arrays.items()}
-            yield x, labels, () if self.sample_weight is None else (self.sample_weight[some],)
+            rows_of_x = load_tensorflow().nest.map_structure(in_rows, x)
+            yield rows_of_x, labels, () if self.sample_weight is None else (self.sample_weight[some],)
 
     def _fill(self, values: Any) -> None:
         weights = () if self.weights is None else (self.weights,)
@@ -216,9 +217,12 @@ def make_stream(
 def make_empty(inputs: Mapping[str, InputFacts], *, divisor: float | None) -> StreamedFeed:
     """Make a feed without examples or targets, which holds what it is given; see :meth:`StreamedFeed.hold`."""
     tf = load_tensorflow()
-    x = {name: _variable(one.shape, one.dtype) for name, one in inputs.items()}
+    single = list(inputs) == ["input"]
+    facts = inputs["input"] if single else dict(inputs)
+    x = tf.nest.map_structure(lambda one: _variable((math.prod(one.shape),), one.dtype), facts)
+    shapes = tf.nest.map_structure(lambda one: tf.TensorShape(one.shape), facts)
     scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
-    return StreamedFeed(x["input"] if list(x) == ["input"] else x, {}, (), 0, scale)
+    return StreamedFeed(x, {}, (), 0, scale, shapes=shapes)
 
 
 def _variable(shape: tuple[int, ...], dtype: Any) -> Any:

@@ -49,7 +49,7 @@ class Workload:
 MLP = "[Flatten, {{Dense: {{units: {units}, activation: relu}}}}, {{Dense: {{units: 10, activation: softmax}}}}]"
 WORKLOADS = {
     "MLP 784-10-10, batch 32": Workload(
-        MLP.format(units=10), 60_000, 32, 4, "mnist", "sparse_categorical_crossentropy", 8.0
+        MLP.format(units=10), 60_000, 32, 4, "mnist", "sparse_categorical_crossentropy", 10.0
     ),
     "MLP 784-512-10, batch 128": Workload(
         MLP.format(units=512), 60_000, 128, 4, "mnist", "sparse_categorical_crossentropy", 2.0

@@ -137,6 +137,16 @@ def test_batch_holds_the_rows_asked_for() -> None:
     assert targets.dtype == tf.float32
 
 
+def test_pictures_lie_on_the_device_as_rows_and_come_as_pictures() -> None:
+    x = np.arange(5 * 4 * 3, dtype="uint8").reshape(5, 4, 3)
+    feed = make_feed(Examples(x, np.zeros(5, "int32")), divisor=2.0, targets="indices", classes=2)
+
+    pictures, _ = feed.pick(np.array([4, 1], "int32"))
+
+    assert feed.x.shape == (5, 12)
+    assert pictures.numpy().tolist() == (x[[4, 1]] / 2).tolist()
+
+
 def test_batch_of_several_inputs_keeps_their_names_and_dtypes() -> None:
     tf = load_tensorflow()
     x = {"words": np.arange(4, dtype="int32").reshape(4, 1), "age": np.ones((4, 1), "float32")}
