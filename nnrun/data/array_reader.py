@@ -103,9 +103,15 @@ class ArrayReader:
         """The inputs by name."""
         return self._inputs
 
-    def examples(self, part: ArrayPart, rows: NDArray[Any] | None) -> Inputs:
-        """Rows in the dtypes of :meth:`inputs`; a single input without its name."""
-        return self._convert(part.x, rows, part.place)
+    def examples(self, part: ArrayPart, rows: NDArray[Any] | None, *, last: bool = False) -> Inputs:
+        """Rows in the dtypes of :meth:`inputs`; a single input without its name.
+
+        Args:
+            part: The arrays.
+            rows: Which, ascending where they are the last; None for all.
+            last: Whether nobody needs the part afterwards: where its arrays are in memory, nothing is copied.
+        """
+        return self._convert(part.x, rows, part.place, in_place=last)
 
     def batches(self, paths: str | Mapping[str, str], size: int) -> Iterator[Inputs]:
         """The inputs of new files without targets, ``size`` rows at a time.
@@ -147,13 +153,16 @@ class ArrayReader:
         names = self._names if isinstance(self.source, NpzSource) else []
         return f"sha256:{hashlib.sha256(f'{identify_files(files)}{names}'.encode()).hexdigest()}"
 
-    def _convert(self, x: Mapping[str, NDArray[Any]], rows: NDArray[Any] | None, place: str) -> Inputs:
+    def _convert(
+        self, x: Mapping[str, NDArray[Any]], rows: NDArray[Any] | None, place: str, *, in_place: bool = False
+    ) -> Inputs:
         found = {}
         for name, array in x.items():
             kept = self._inputs[name]
             divide = facts_of(array, self.source.scale).divisor if kept.divisor is None else None
             shaped = array.reshape(len(array), *kept.shape)
-            found[name] = copy_rows(shaped, rows, Form(kept.dtype, divide), self._name_input(place, name))
+            form, where = Form(kept.dtype, divide), self._name_input(place, name)
+            found[name] = copy_rows(shaped, rows, form, where, in_place=in_place)
         return found[INPUT] if list(found) == [INPUT] else found
 
     def _array(self, paths: Any, member: str) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from nnrun.spec.names import did_you_mean, shorten
 
 MOST_LISTED = 8
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-CHUNK_BYTES = 64 << 20
+CHUNK_BYTES = 4 << 20
 NUMBERS = "biufc"
 """So much is converted at a time: the memory in between stays small."""
 
@@ -171,7 +171,9 @@ class Form:
     divide: float | None = None
 
 
-def copy_rows(array: NDArray[Any], rows: NDArray[Any] | None, form: Form, place: str) -> NDArray[Any]:
+def copy_rows(
+    array: NDArray[Any], rows: NDArray[Any] | None, form: Form, place: str, *, in_place: bool = False
+) -> NDArray[Any]:
     """Rows of an array in the form in which they are kept; copied once, and only where that is needed.
 
     Args:
@@ -179,16 +181,19 @@ def copy_rows(array: NDArray[Any], rows: NDArray[Any] | None, form: Form, place:
         rows: Which, int64 of shape (m,); None for all.
         form: What becomes of them.
         place: What to call the array in messages.
+        in_place: Whether the array may be overwritten; its rows are ascending then, and move to its beginning.
 
     Raises:
         DataError: A value is NaN or infinite or too large for the dtype, with its row.
     """
     count = len(array) if rows is None else len(rows)
     dtype = np.dtype(form.dtype)
-    as_it_is = (
-        rows is None and form.divide is None and array.dtype == dtype and not isinstance(array, np.memmap)
-    )
-    found = array if as_it_is else aligned((count, *array.shape[1:]), dtype)
+    is_ready = form.divide is None and array.dtype == dtype and not isinstance(array, np.memmap)
+    as_it_is = rows is None and is_ready
+    if as_it_is or (in_place and is_ready and array.flags.c_contiguous):
+        found = array[:count]
+    else:
+        found = aligned((count, *array.shape[1:]), dtype)
     step = max(1, CHUNK_BYTES // max(1, array.nbytes // len(array)))
     for begin in range(0, count, step):
         end = min(begin + step, count)

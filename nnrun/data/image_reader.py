@@ -94,7 +94,9 @@ class ImageReader:
         """One input: uint8 of shape (height, width, channels), divided by 255."""
         return {"input": InputFacts(self.settings.shape, "uint8", 255.0)}
 
-    def examples(self, part: ImagePart, rows: NDArray[Any] | None) -> NDArray[np.uint8]:
+    def examples(
+        self, part: ImagePart, rows: NDArray[Any] | None, *, last: bool = False
+    ) -> NDArray[np.uint8]:
         """Pictures, decoded: uint8 of shape (n, height, width, channels)."""
         files = part.files if rows is None else [part.files[row] for row in rows]
         return decode_pictures(files, self.settings)

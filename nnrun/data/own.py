@@ -48,8 +48,8 @@ class Reader(Protocol):
     def inputs(self) -> dict[str, InputFacts]:
         """The inputs by name, after :meth:`fit`."""
 
-    def examples(self, part: Any, rows: NDArray[Any] | None) -> Inputs:
-        """Rows as inputs."""
+    def examples(self, part: Any, rows: NDArray[Any] | None, *, last: bool = False) -> Inputs:
+        """Rows as inputs; the last that are asked of a part may be made in its own memory."""
 
     def batches(self, paths: Any, size: int) -> Iterator[Inputs]:
         """The inputs of new files without targets, ``size`` examples at a time."""
@@ -121,24 +121,26 @@ def load_own(
         cache = choose_cache(reader.memory(whole), in_place=True)
     if cache != "memory":
         notify("the examples are read from their files as they are needed")
-    train = _take(reader, whole, split["train"], cache)
     held = {
         name: _take(reader, whole, rows, cache) if len(rows) else None
         for name, rows in split.items()
         if name != "train"
     }
     held |= {name: _take(reader, part, np.arange(len(part.y)), cache) for name, part in own.items()}
+    train = _take(reader, whole, split["train"], cache, last=True)
     counts = {name: len(part) if part else 0 for name, part in held.items()} | {"train": len(train)}
     facts = _facts(reader, counts, has_files="validation" in own)
     return Own(reader, facts, train, held["validation"], held["test"], split, cache, list(reader.notes))
 
 
-def _take(reader: Reader, part: Any, rows: NDArray[Any], cache: str) -> Examples | Streamed:
-    """Rows of a part as examples."""
+def _take(
+    reader: Reader, part: Any, rows: NDArray[Any], cache: str, *, last: bool = False
+) -> Examples | Streamed:
+    """Rows of a part as examples, perhaps the last that are taken from it."""
     if cache != "memory":
         return reader.stream(part, rows)
     whole = len(rows) == len(part.y)
-    return Examples(reader.examples(part, None if whole else rows), part.y[rows])
+    return Examples(reader.examples(part, None if whole else rows, last=last), part.y[rows])
 
 
 def look(reader: Reader, source: FileSource, *, seed: int, validation_split: float) -> DatasetFacts:

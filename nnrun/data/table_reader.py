@@ -203,7 +203,7 @@ class TableReader:
         """The shapes of the inputs."""
         return input_facts(self._fitted())
 
-    def examples(self, part: TablePart, rows: NDArray[Any] | None) -> Any:
+    def examples(self, part: TablePart, rows: NDArray[Any] | None, *, last: bool = False) -> Any:
         """Rows as inputs; a single input without its name."""
         return self._apply(part.frame, rows, part.place, part.at, 0)
 

@@ -129,7 +129,7 @@ class TextReader:
         """One input: token numbers, or a bag of words."""
         return input_facts(self._fitted())
 
-    def examples(self, part: TablePart, rows: NDArray[Any] | None) -> NDArray[Any]:
+    def examples(self, part: TablePart, rows: NDArray[Any] | None, *, last: bool = False) -> NDArray[Any]:
         """Texts as int32 of shape (n, sequence_length), or float32 of shape (n, size of the vocabulary)."""
         if self._transform is None:
             self._transform = Transform.of(self._fitted())

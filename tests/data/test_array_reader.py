@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,29 @@ def test_large_array_is_checked_and_copied_in_pieces(tmp_path: Path, monkeypatch
     write(path, x=broken, y=Y)
     with pytest.raises(DataError, match="row 6 holds"):
         examples(path, rows=rows)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_division_takes_little_more_memory_than_the_array(dtype: str, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 9, (40_000, 20, 20)).astype(dtype)
+    y = np.arange(len(x)) % 3
+    source = NpzSource(path=str(write(tmp_path / "a.npz", x=x, y=y)), test_split=0.1)
+    kept_bytes = x.size * (1 if dtype == "uint8" else 4)
+    converted = x.nbytes if dtype == "float64" else 0  # another dtype needs an array of its own
+    tracemalloc.start()
+
+    own = load_own(
+        ArrayReader(source, CLASSES), source, cache="memory", seed=0, validation_split=0.1, notify=print
+    )
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    parts = {"train": own.train, "validation": own.validation, "test": own.test}
+    for name, part in parts.items():
+        assert part is not None
+        np.testing.assert_array_equal(part.x, x[own.split[name]].astype("float32" if converted else dtype))
+        assert part.x.ctypes.data % 64 == 0
+    assert peak < converted + 1.25 * kept_bytes + (12 << 20)
 
 
 def test_files_of_several_inputs_come_by_their_names(tmp_path: Path) -> None:
