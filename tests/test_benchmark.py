@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from nnrun.bench.result import changes_since, differences, read_result
-from nnrun.bench.turns import FIT, NNRUN, Process
+from nnrun.bench.torch_sides import missing_package
+from nnrun.bench.turns import Process
+from nnrun.bench.work import FIT, LIGHTNING, NNRUN, TORCH
 from nnrun.errors import NnrunError, ResourceError, RunError
 
 SIDES = {
@@ -170,7 +172,8 @@ def test_comparison_of_a_tiny_training_is_whole_and_its_numbers_agree(
     found = json.loads((tmp_path / "new.json").read_text())
 
     assert done.returncode == 0, done.stderr
-    assert list(found["sides"]) == ["fit", "fit, 32 steps", "nnrun"]
+    others = [side.label for side in (TORCH, LIGHTNING) if missing_package(side.program) is None]
+    assert list(found["sides"]) == ["fit", "fit, 32 steps", *others, "nnrun"]
     assert found["agreement"] == {
         "with": "fit",
         "epochs": 2,
@@ -178,7 +181,9 @@ def test_comparison_of_a_tiny_training_is_whole_and_its_numbers_agree(
         "same_weights": True,
         "largest_difference": 0,
     }
-    assert [[len(seconds) for seconds in one.values()] for one in found["rounds"]] == [[6, 6, 6]]
+    assert [[len(seconds) for seconds in one.values()] for one in found["rounds"]] == [
+        [6] * len(found["sides"])
+    ]
     assert found["sides"]["fit"]["ratio"] == 1
     assert found["sides"]["nnrun"]["ratio"] > 1
     for side in found["sides"].values():
@@ -188,7 +193,15 @@ def test_comparison_of_a_tiny_training_is_whole_and_its_numbers_agree(
         assert 0 < side["peak_share"] < 0.01
         assert side["memory"] > 100e6
         assert 0 < side["first_step_seconds"] < 60
-    assert beginnings(done.stdout) == ["work", "rounds", "numbers", "peak", "since then", "not as then"]
+    assert beginnings(done.stdout) == [
+        "work",
+        "rounds",
+        "numbers",
+        *others,
+        "peak",
+        "since then",
+        "not as then",
+    ]
     assert "to the last bit" in done.stdout
     assert "round 1 of 1: nnrun" in done.stderr
     assert "Traceback" not in done.stderr
@@ -205,7 +218,7 @@ def test_comparison_that_cannot_train_says_why(tmp_path: Path) -> None:
     )
     try:
         with pytest.raises(NnrunError, match=r"none\.csv"):
-            process.get({"config": str(config), "overrides": [], "code": None, "is_nnrun": True})
+            process.get({"config": str(config), "overrides": [], "code": None, "program": "nnrun"})
     finally:
         process.stop()
 

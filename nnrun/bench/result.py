@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.bench.arithmetic import TRAINING
-from nnrun.bench.turns import FIT, NNRUN, Measured, Wish
+from nnrun.bench.turns import Measured, Wish
+from nnrun.bench.work import FIT, LIGHTNING, NNRUN, TORCH
 from nnrun.errors import RunError
 from nnrun.machine.system import System, machine_facts
 from nnrun.spec.load import Loaded, dump_spec
@@ -33,6 +34,8 @@ def result_of(wish: Wish, loaded: Loaded, measured: Measured) -> dict[str, Any]:
         ``sides`` by their labels, each with ``epoch_seconds``, ``ratio`` (of the seconds of ``fit`` to these, the
         median of the rounds'), ``lowest``, ``highest``, ``examples_per_second``, ``first_step_seconds``,
         ``first_epoch_seconds``, ``memory`` in bytes, ``flops_per_second`` and ``peak_share``; ``agreement``;
+        ``others``: of PyTorch and Lightning, where they are installed, the largest difference of a loss to nnrun's
+        without shuffling, relative to it (``loss_difference``), or why they do not take part (``absent``);
         ``peak`` in floating point operations a second; ``rounds`` with the seconds of every epoch; ``machine``,
         ``versions``, ``work`` and the ``digest`` of the resolved specification.
     """
@@ -53,6 +56,7 @@ def result_of(wish: Wish, loaded: Loaded, measured: Measured) -> dict[str, Any]:
         "peak": peak,
         "sides": {label: _side(label, measured, flops, peak) for label in measured.first_steps},
         "agreement": _agreement(measured),
+        "others": _others(measured),
         "rounds": [{label: turn["seconds"] for label, turn in one.items()} for one in measured.rounds],
     }
 
@@ -83,7 +87,8 @@ def _steady(turn: Mapping[str, Any]) -> float:
 def _agreement(measured: Measured) -> dict[str, Any]:
     """Whether nnrun and the ``fit`` that is compiled as it is have the same bits, without shuffling."""
     ours = measured.agreement[NNRUN.label]
-    others = {label: turn for label, turn in measured.agreement.items() if label != NNRUN.label}
+    strangers = (NNRUN.label, TORCH.label, LIGHTNING.label)
+    others = {label: turn for label, turn in measured.agreement.items() if label not in strangers}
     label = next(
         name
         for name, turn in others.items()
@@ -102,6 +107,18 @@ def _agreement(measured: Measured) -> dict[str, Any]:
         "same_weights": ours["weights"] == theirs["weights"],
         "largest_difference": max(abs(one - other) for one, other in pairs),
     }
+
+
+def _others(measured: Measured) -> dict[str, dict[str, Any]]:
+    """How far the losses of PyTorch and Lightning are from nnrun's, or why there are none."""
+    found: dict[str, dict[str, Any]] = {label: {"absent": why} for label, why in measured.absent.items()}
+    ours = [row["loss"] for row in measured.agreement[NNRUN.label]["logs"]]
+    for side in (TORCH, LIGHTNING):
+        if side.label in measured.agreement:
+            theirs = [row["loss"] for row in measured.agreement[side.label]["logs"]]
+            apart = [abs(one - other) / abs(other) for one, other in zip(theirs, ours, strict=True) if other]
+            found[side.label] = {"loss_difference": max(apart, default=0.0)}
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,18 @@
-"""The sides of the comparison: one specification trained by plain Keras and by nnrun."""
+"""The sides of Keras: one specification trained by plain ``fit`` and by nnrun."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nnrun.bench.work import Side, Turn, Work
 from nnrun.data.load import Data
 from nnrun.keras_backend import load_keras, precision, start_session
 from nnrun.model.build import build_model
@@ -28,61 +29,6 @@ from nnrun.training.prepared import assemble, plan_of
 from nnrun.training.record import Recorder
 
 
-@dataclass(frozen=True)
-class Side:
-    """One way to train.
-
-    Args:
-        label: What it is called in the table.
-        is_nnrun: nnrun's engine; else Keras's ``fit``.
-        steps_per_execution: Of ``fit``.
-        jit_compile: Whether the steps are compiled with XLA; None: Keras decides.
-    """
-
-    label: str
-    is_nnrun: bool = False
-    steps_per_execution: int = 1
-    jit_compile: bool | None = None
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a side does in one turn.
-
-    Args:
-        examples: How many, from the first on.
-        epochs: Passes over them.
-        shuffle: Whether in a new order every epoch; the sides draw other orders.
-        only_first_step: Stop after the first step.
-    """
-
-    examples: int
-    epochs: int
-    shuffle: bool
-    only_first_step: bool = False
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What came of a turn.
-
-    Args:
-        first_step: Seconds from the loaded data to the end of the first step; only where nothing else was done.
-        seconds: Of each epoch; the first one begins with the loaded data, so it builds and compiles too.
-        logs: Losses and metrics of each epoch.
-        weights: SHA-256 of all the model's variables.
-        jit_compile: Whether the steps were compiled with XLA.
-        steps_per_execution: Of ``fit``.
-    """
-
-    first_step: float | None
-    seconds: list[float]
-    logs: list[dict[str, float]]
-    weights: str
-    jit_compile: bool
-    steps_per_execution: int
-
-
 def train(side: Side, loaded: Loaded, data: Data, work: Work) -> Turn:
     """Train once, from the loaded data on: build, compile, put the data on the device, run the steps.
 
@@ -97,7 +43,7 @@ def train(side: Side, loaded: Loaded, data: Data, work: Work) -> Turn:
     )
     loaded = replace(loaded, spec=loaded.spec.model_copy(update={"training": training}))
     clock = _make_clock(only_first_step=work.only_first_step)
-    trained = _train_with_nnrun if side.is_nnrun else _train_with_fit
+    trained = _train_with_nnrun if side.program == "nnrun" else _train_with_fit
     model, logs = trained(side, loaded, data, clock)
     return Turn(
         clock.first_step,

@@ -6,18 +6,16 @@ import contextlib
 import json
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nnrun.bench.sides import Side, Work
+from nnrun.bench.torch_sides import missing_package
+from nnrun.bench.work import FIT, FIT_32, LIGHTNING, NNRUN, TORCH, Side, Work
 from nnrun.errors import BUG_EXIT_CODE, NnrunError, ResourceError
 from nnrun.machine.interpreter import module_command, module_environment
-
-FIT = Side("fit")
-FIT_32 = Side("fit, 32 steps", steps_per_execution=32)
-NNRUN = Side("nnrun", is_nnrun=True)
 
 PACE_STEPS = 40
 """Steps in each of the two epochs that tell the pace of ``fit``; the first one compiles."""
@@ -139,6 +137,7 @@ class Measured:
         rounds: Of each round the turn of each side.
         peaks: Of each round the rate of a matrix product, in floating point operations a second.
         memory: Of each side the most bytes that it held until the end of the first round.
+        absent: Why sides do not take part that are installed.
     """
 
     facts: dict[str, Any]
@@ -147,6 +146,7 @@ class Measured:
     rounds: list[dict[str, dict[str, Any]]] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
     memory: dict[str, int | None] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
 
 
 def compare(wish: Wish, notify: Notify) -> Measured:
@@ -161,8 +161,8 @@ def compare(wish: Wish, notify: Notify) -> Measured:
     """
     with contextlib.ExitStack() as stack:
         notify("starting: importing TensorFlow, loading the data")
-        sides, facts = _start(wish, stack)
-        found = Measured(facts)
+        sides, facts, absent = _start(wish, stack)
+        found = Measured(facts, absent=absent)
         everything = Work(facts["examples"], 1, facts["shuffle"], only_first_step=True)
         for one in sides:
             notify(f"first step: {one.side.label}")
@@ -184,21 +184,22 @@ def compare(wish: Wish, notify: Notify) -> Measured:
         return found
 
 
-def _start(wish: Wish, stack: contextlib.ExitStack) -> tuple[list[Process], dict[str, Any]]:
+def _start(wish: Wish, stack: contextlib.ExitStack) -> tuple[list[Process], dict[str, Any], dict[str, str]]:
     """Start a process for each side; ``fit`` is the first, nnrun the last.
 
-    ``fit`` takes part as Keras compiles it, and, where nnrun chooses otherwise, as nnrun compiles it as well.
+    ``fit`` takes part as Keras compiles it, and, where nnrun chooses otherwise, as nnrun compiles it as well. PyTorch
+    and Lightning take part where they are installed and the network can be translated; else it is told why not.
     """
     code = str(wish.code) if wish.code else None
     specification = {"config": str(wish.config), "overrides": list(wish.overrides), "code": code}
 
-    def begin(side: Side) -> Process:
+    def begin(side: Side, begun: dict[str, Any]) -> Process:
         process = Process.start(side)
         stack.callback(process.stop)
-        process.ask({**specification, "is_nnrun": side.is_nnrun})
+        process.ask({"program": side.program, **begun})
         return process
 
-    nnrun, *fits = [begin(side) for side in (NNRUN, FIT, FIT_32)]
+    nnrun, *fits = [begin(side, specification) for side in (NNRUN, FIT, FIT_32)]
     facts = nnrun.answer()
     nnrun.side = replace(NNRUN, jit_compile=facts["jit_compile"])
     jit = facts["jit_compile"]
@@ -208,10 +209,35 @@ def _start(wish: Wish, stack: contextlib.ExitStack) -> tuple[list[Process], dict
             Side(name, jit_compile=jit),
             Side(f"{name}, 32 steps", jit_compile=jit, steps_per_execution=32),
         ]
-        fits += map(begin, same)
+        fits += [begin(side, specification) for side in same]
     for process in fits:
         process.answer()
-    return [*fits, nnrun], facts
+    others, absent = _start_others(nnrun, facts, begin, stack)
+    return [*fits, *others, nnrun], facts, absent
+
+
+def _start_others(
+    nnrun: Process, facts: dict[str, Any], begin: Callable[..., Process], stack: contextlib.ExitStack
+) -> tuple[list[Process], dict[str, str]]:
+    """Start the sides of PyTorch that are installed, with the weights that nnrun begins with."""
+    wanted = [side for side in (TORCH, LIGHTNING) if missing_package(side.program) is None]
+    if not wanted:
+        return [], {}
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nnrun-bench-"))
+    arrays = str(Path(folder) / "arrays.npz")
+    described = nnrun.get({"describe": arrays})
+    if "absent" in described:
+        return [], {side.label: described["absent"] for side in wanted}
+    started = [begin(side, {**described, "arrays": arrays}) for side in wanted]
+    others, absent = [], {}
+    for process in started:
+        answer = process.answer()
+        if "absent" in answer:
+            absent[process.side.label] = answer["absent"]
+        else:
+            facts["versions"] |= answer["versions"]
+            others.append(process)
+    return others, absent
 
 
 def _size(wish: Wish, facts: dict[str, Any], fit: Process, notify: Notify) -> Work:

@@ -1,8 +1,10 @@
 """One side of the comparison in a process of its own: it does what lines of JSON on its standard input ask for.
 
-``{"config": ..., "overrides": [...], "code": ..., "is_nnrun": ...}`` comes first: it loads the data, and nnrun's side
-tells what it chooses. Then ``{"side": {...}, "turn": {...}}`` trains once, ``{"peak": true}`` measures the matrix
-product, ``{"memory": true}`` tells the most memory that was held. Each is answered by one line of JSON.
+``{"config": ..., "overrides": [...], "code": ..., "program": ...}`` comes first: it loads the data, and nnrun's side
+tells what it chooses. A side of PyTorch begins with ``{"program": ..., "network": {...}, "arrays": FILE, "device":
+...}`` instead, which nnrun's side gives to ``{"describe": FILE}``; it tells its versions, or why it does not take part.
+Then ``{"side": {...}, "turn": {...}}`` trains once, ``{"peak": true}`` measures the matrix product, and
+``{"memory": true}`` tells the most memory that was held. Each is answered by one line of JSON.
 """
 
 from __future__ import annotations
@@ -14,8 +16,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnrun.bench.arithmetic import count_arithmetic
-from nnrun.bench.sides import Side, Work, train
+from nnrun.bench.description import NoCounterpartError, arrays_of, describe
+from nnrun.bench.sides import train
+from nnrun.bench.torch_sides import TorchWorker
+from nnrun.bench.work import Side, Work
 from nnrun.data.load import Data, Examples, load_data
 from nnrun.errors import BUG_EXIT_CODE, DataError, NnrunError
 from nnrun.keras_backend import divert_native_noise
@@ -34,14 +41,30 @@ class Worker:
         config: The specification.
         overrides: ``a.b=VALUE`` and ``~a.b``.
         code: A Python file whose parts it names.
-        is_nnrun: Whether nnrun trains here, with the threads that it chooses; Keras takes its own.
+        program: Who trains here.
     """
 
-    def __init__(self, config: str, overrides: list[str], code: str | None, *, is_nnrun: bool) -> None:
+    def __init__(self, config: str, overrides: list[str], code: str | None, program: str) -> None:
         self._loaded: Loaded = load_spec(Path(config), overrides, Path(code) if code else None)
-        set_threads(self._loaded.spec.runtime, is_small=is_nnrun and has_small_steps(self._loaded))
+        self._is_nnrun = program == "nnrun"
+        # nnrun chooses the threads of small steps; Keras takes its own.
+        set_threads(self._loaded.spec.runtime, is_small=self._is_nnrun and has_small_steps(self._loaded))
         self._data = _load(self._loaded)
         self._dtype = "float32"
+
+    def begin(self) -> dict[str, Any]:
+        """The answer to the first line."""
+        return self.facts() if self._is_nnrun else {}
+
+    def describe(self, path: Path) -> dict[str, Any]:
+        """The network in plain values, with its weights and examples in a file; or why PyTorch does not take part."""
+        prepared = assemble(self._loaded, self._data)
+        try:
+            network = describe(prepared)
+        except NoCounterpartError as error:
+            return {"absent": str(error)}
+        np.savez(path, **arrays_of(prepared))  # type: ignore[arg-type]
+        return {"network": network.facts(), "device": prepared.spec.runtime.device}
 
     def facts(self) -> dict[str, Any]:
         """What is trained, and what nnrun chooses for it."""
@@ -68,6 +91,8 @@ class Worker:
         """Do what is asked for."""
         if "turn" in asked:
             return asdict(train(Side(**asked["side"]), self._loaded, self._data, Work(**asked["turn"])))
+        if "describe" in asked:
+            return self.describe(Path(asked["describe"]))
         if "peak" in asked:
             return {"peak": matrix_product_rate(self._dtype)}
         return {"memory": peak_memory()}
@@ -99,15 +124,13 @@ def main() -> None:
     """Answer line after line, until there are no more."""
     answers = take_output()  # what a user's Python file prints is no answer
     divert_native_noise(None)
-    worker: Worker | None = None
+    worker: Worker | TorchWorker | None = None
     for line in sys.stdin:
         asked = json.loads(line)
         try:
             if worker is None:
-                worker = Worker(
-                    asked["config"], asked["overrides"], asked["code"], is_nnrun=asked["is_nnrun"]
-                )
-                answer = worker.facts() if asked["is_nnrun"] else {}
+                worker = TorchWorker(**asked) if "network" in asked else Worker(**asked)
+                answer = worker.begin()
             else:
                 answer = worker.answer(asked)
         except NnrunError as error:

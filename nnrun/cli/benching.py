@@ -57,7 +57,8 @@ def bench(
     """Train the same network with Keras's fit and with nnrun, in turns, and compare their speeds and numbers.
 
     Every side is a process of its own and trains the same examples from the same seed, without validation and
-    callbacks. Look at the ratios: they are of the same round, and a busy machine changes them little.
+    callbacks. Look at the ratios: they are of the same round, and a busy machine changes them little. PyTorch and
+    Lightning take part where they are installed and have the network's layers.
     """
     from nnrun.bench.result import changes_since, differences, read_result, result_of
     from nnrun.bench.turns import Wish, compare
@@ -149,6 +150,8 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
         f"nnrun's ratio from {ours['lowest']:.2f} to {ours['highest']:.2f}"
     )
     yield f"numbers: {_agreement(result['agreement'])}"
+    for label, found in result["others"].items():
+        yield f"{label}: {_other(found)}"
     yield (
         f"peak: {result['peak'] / 1e9:,.0f} GFLOP/s, a matrix product in {work['precision']}; a training step counts "
         f"as three forward passes of {arithmetic['forward_flops_per_example']:,} operations an example, known for "
@@ -163,6 +166,16 @@ def _agreement(found: Mapping[str, Any]) -> str:
     if found["same_figures"]:
         return f"{start} the same losses and metrics in {found['epochs']} epochs, and OTHER WEIGHTS"
     return f"{start} OTHER NUMBERS: losses and metrics differ by up to {found['largest_difference']:.2g}"
+
+
+def _other(found: Mapping[str, Any]) -> str:
+    """What is known of PyTorch's side, or Lightning's."""
+    if "absent" in found:
+        return f"does not take part: {found['absent']}"
+    return (
+        f"the same network from the same weights; without shuffling its losses differ from nnrun's by up to "
+        f"{found['loss_difference']:.1g} of them (its Dropout draws other numbers, its Adam adds epsilon elsewhere)"
+    )
 
 
 def _show_changes(changes: list[Change], others: list[str]) -> None:
