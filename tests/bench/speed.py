@@ -28,113 +28,129 @@ class Workload:
     """One piece of work.
 
     Args:
+        data: The data section in YAML.
         layers: The layers in YAML.
         examples: How many.
         batch_size: Examples in a step.
         epochs: In a round.
-        source: Which built-in source's format the made data has.
         loss: The loss.
         target: The ratio that nnrun promises, at least.
     """
 
+    data: str
     layers: str
     examples: int
     batch_size: int
     epochs: int
-    source: str
     loss: str
     target: float
 
 
-MLP = "[Flatten, {{Dense: {{units: {units}, activation: relu}}}}, {{Dense: {{units: 10, activation: softmax}}}}]"
+TRAINED_EPOCHS = 200
+"""Of a training as users have it, by which nnrun chooses; the rounds are shorter."""
+
+SPARSE, BINARY = "sparse_categorical_crossentropy", "binary_crossentropy"
+SOFTMAX = "{Dense: {units: 10, activation: softmax}}"
+SIGMOID = "{Dense: {units: 1, activation: sigmoid}}"
+IMDB = "{imdb: {num_words: 5000, maxlen: 80}}"
+CONVOLUTIONS = (
+    "{Reshape: {target_shape: [28, 28, 1]}}, {Conv2D: {filters: 32, kernel_size: 3, activation: relu}}, "
+    "MaxPooling2D, {Conv2D: {filters: 64, kernel_size: 3, activation: relu}}, MaxPooling2D, Flatten"
+)
+CATEGORIES = {"city": 300, "job": 50, "month": 12, "kind": 4}
+NUMBERS = [f"n{index}" for index in range(8)]
+INPUTS = ", ".join([f"numbers: [{', '.join(NUMBERS)}]", *(f"{name}: [{name}]" for name in CATEGORIES)])
+COLUMNS = ", ".join(f"{name}: {{category: {{encode: index}}}}" for name in CATEGORIES)
+TABLE = (
+    f"{{csv: {{path: table.csv, target: y, test_split: 0, inputs: {{{INPUTS}}}, columns: {{{COLUMNS}}}}}}}"
+)
+EMBEDDINGS = ", ".join(
+    f"{{Embedding: {{inputs: {name}, name: {name}_vector, input_dim: {size + 2}, output_dim: 8}}}}, "
+    f"{{Flatten: {{inputs: {name}_vector, name: {name}_flat}}}}"
+    for name, size in CATEGORIES.items()
+)
+
+
+def dense(units: int) -> str:
+    return f"{{Dense: {{units: {units}, activation: relu}}}}"
+
+
 WORKLOADS = {
     "MLP 784-10-10, batch 32": Workload(
-        MLP.format(units=10), 60_000, 32, 4, "mnist", "sparse_categorical_crossentropy", 10.0
+        "mnist", f"[Flatten, {dense(10)}, {SOFTMAX}]", 60_000, 32, 4, SPARSE, 10.0
     ),
     "MLP 784-512-10, batch 128": Workload(
-        MLP.format(units=512), 60_000, 128, 4, "mnist", "sparse_categorical_crossentropy", 2.0
+        "mnist", f"[Flatten, {dense(512)}, {SOFTMAX}]", 60_000, 128, 4, SPARSE, 2.0
     ),
     "MLP 784-512-10 with Dropout, batch 128": Workload(
-        "[Flatten, {Dense: {units: 512, activation: relu}}, {Dropout: {rate: 0.2}}, "
-        "{Dense: {units: 10, activation: softmax}}]",
+        "mnist",
+        f"[Flatten, {dense(512)}, {{Dropout: {{rate: 0.2}}}}, {SOFTMAX}]",
         60_000,
         128,
         4,
-        "mnist",
-        "sparse_categorical_crossentropy",
+        SPARSE,
         1.0,
     ),
     "MLP 784-2048-2048-10, batch 128": Workload(
-        "[Flatten, {Dense: {units: 2048, activation: relu}}, {Dense: {units: 2048, activation: relu}}, "
-        "{Dense: {units: 10, activation: softmax}}]",
-        12_800,
-        128,
-        3,
-        "mnist",
-        "sparse_categorical_crossentropy",
-        1.0,
+        "mnist", f"[Flatten, {dense(2048)}, {dense(2048)}, {SOFTMAX}]", 12_800, 128, 3, SPARSE, 1.2
     ),
     "LSTM 32 on 80 tokens, batch 64": Workload(
-        "[{Embedding: {input_dim: 5000, output_dim: 32}}, {LSTM: {units: 32}}, "
-        "{Dense: {units: 1, activation: sigmoid}}]",
+        IMDB,
+        f"[{{Embedding: {{input_dim: 5000, output_dim: 32}}}}, {{LSTM: {{units: 32}}}}, {SIGMOID}]",
         6_400,
         64,
         10,
-        "imdb",
-        "binary_crossentropy",
+        BINARY,
         1.8,
     ),
-    "CNN 32-64, batch 128": Workload(
-        "[{Reshape: {target_shape: [28, 28, 1]}}, {Conv2D: {filters: 32, kernel_size: 3, activation: relu}}, "
-        "MaxPooling2D, {Conv2D: {filters: 64, kernel_size: 3, activation: relu}}, MaxPooling2D, Flatten, "
-        "{Dense: {units: 10, activation: softmax}}]",
-        12_800,
-        128,
-        4,
-        "mnist",
-        "sparse_categorical_crossentropy",
-        1.1,
+    "CNN 32-64, batch 128": Workload("mnist", f"[{CONVOLUTIONS}, {SOFTMAX}]", 12_800, 128, 4, SPARSE, 1.1),
+    "table with 4 embeddings, batch 256": Workload(
+        TABLE,
+        f"[{EMBEDDINGS}, {{Concatenate: {{inputs: [numbers, {', '.join(f'{name}_flat' for name in CATEGORIES)}]}}}}, "
+        f"{dense(64)}, {dense(32)}, {SIGMOID}]",
+        100_000,
+        256,
+        6,
+        BINARY,
+        3.0,
     ),
     "XOR, 4 rows": Workload(
-        "[{Dense: {units: 8, activation: tanh}}, {Dense: {units: 1, activation: sigmoid}}]",
-        4,
-        4,
-        150,
-        "xor",
-        "binary_crossentropy",
-        8.0,
+        "xor", f"[{{Dense: {{units: 8, activation: tanh}}}}, {SIGMOID}]", 4, 4, 150, BINARY, 8.0
     ),
 }
 
 
-def make_arrays(work: Workload) -> dict[str, np.ndarray[Any, Any]]:
+def write_data(work: Workload, folder: Path) -> None:
     """Random data in the form of the workload's source."""
-    random = np.random.default_rng(0)
-    if work.source == "xor":
-        return {
-            "x_train": np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"),
-            "y_train": np.array([0, 1, 1, 0]),
-        }
-    if work.source == "imdb":
-        x = random.integers(3, 5000, (work.examples, 80)).astype("int32")
-        y = random.integers(0, 2, work.examples).astype("int32")
-    else:
-        x = random.integers(0, 256, (work.examples, 28, 28)).astype("uint8")
-        y = random.integers(0, 10, work.examples).astype("uint8")
-    return {"x_train": x, "y_train": y, "x_test": x[:100], "y_test": y[:100]}
+    random, count = np.random.default_rng(0), work.examples
+    if work.data == TABLE:
+        columns = [np.round(random.normal(size=count), 4).astype(str) for _ in NUMBERS]
+        columns += [
+            np.char.add(name, random.integers(0, size, count).astype(str))
+            for name, size in CATEGORIES.items()
+        ]
+        columns.append(random.choice(["no", "yes"], count))
+        lines = [",".join([*NUMBERS, *CATEGORIES, "y"]), *map(",".join, zip(*columns, strict=True))]
+        (folder / "table.csv").write_text("\n".join(lines) + "\n")
+    elif work.data == IMDB:
+        x = random.integers(3, 5000, (count, 80)).astype("int32")
+        y = random.integers(0, 2, count).astype("int32")
+        np.savez(folder / "imdb.npz", x_train=x, y_train=y, x_test=x[:100], y_test=y[:100])
+    elif work.data == "mnist":
+        x = random.integers(0, 256, (count, 28, 28)).astype("uint8")
+        y = random.integers(0, 10, count).astype("uint8")
+        np.savez(folder / "mnist.npz", x_train=x, y_train=y, x_test=x[:100], y_test=y[:100])
 
 
 def write_specification(work: Workload, folder: Path) -> Path:
     """The workload as a specification in a folder, with its data beside it."""
-    arguments = "{imdb: {num_words: 5000, maxlen: 80}}" if work.source == "imdb" else work.source
     specification = folder / "bench.yaml"
     specification.write_text(
-        f"data: {{source: {arguments}}}\nmodel: {{layers: {work.layers}}}\n"
+        f"data: {{source: {work.data}}}\nmodel: {{layers: {work.layers}}}\n"
         f"training: {{loss: {work.loss}, optimizer: adam, metrics: [accuracy], "
-        f"epochs: {work.epochs}, batch_size: {work.batch_size}}}\n"
+        f"epochs: {TRAINED_EPOCHS}, batch_size: {work.batch_size}}}\n"
     )
-    if work.source != "xor":
-        np.savez(folder / f"{work.source}.npz", **make_arrays(work))
+    write_data(work, folder)
     return specification
 
 
