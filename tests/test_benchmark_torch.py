@@ -143,6 +143,7 @@ ARRAYS = {"0/0": np.zeros((4, 3), "float32"), "0/1": np.zeros(3, "float32")}
             "the loss sparse_categorical_crossentropy after the activation mish",
         ),
         (network(dense(), loss="hinge"), "the loss hinge"),
+        (network(dataclasses.replace(dense(), output_shape=(2, 3))), "outputs that are no row of numbers"),
         (network(dense(), optimizer="Lion"), "the optimizer Lion has no counterpart"),
         (network(dense(), clipnorm=1.5), "the optimizer SGD with clipnorm"),
         (network(dense(), learning_rate={"CosineDecay": 1}), "a learning rate that changes"),
@@ -151,6 +152,33 @@ ARRAYS = {"0/0": np.zeros((4, 3), "float32"), "0/1": np.zeros(3, "float32")}
 def test_part_without_a_counterpart_is_named(wanted: Network, message: str) -> None:
     with pytest.raises(NoCounterpartError, match=message):
         make_program(Network.of(wanted.facts()), ARRAYS)
+
+
+@needs_torch
+def test_softmax_over_channels_that_come_first_is_refused() -> None:
+    config = {
+        "filters": 2,
+        "kernel_size": [2],
+        "strides": [1],
+        "padding": "valid",
+        "dilation_rate": [1],
+        "groups": 1,
+    }
+    convolution = LayerFacts(
+        "Conv1D", config | {"activation": "softmax", "use_bias": False}, (4, 2), (3, 2), 1
+    )
+
+    with pytest.raises(NoCounterpartError, match="Conv1D with the activation softmax"):
+        make_program(network(convolution, dense()), {"0/0": np.zeros((2, 2, 2), "float32")})
+
+
+@needs_torch
+def test_classes_as_targets_of_several_numbers_are_refused() -> None:
+    program = make_program(network(dense(), loss="mse"), ARRAYS)
+
+    assert program.targets(np.array([[1, 2, 0]]), 3).tolist() == [[1, 2, 0]]
+    with pytest.raises(NoCounterpartError, match="another loss than cross-entropy"):
+        program.targets(np.array([1, 2, 0]), 3)
 
 
 @pytest.mark.tensorflow

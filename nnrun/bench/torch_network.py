@@ -44,9 +44,17 @@ class Program:
     with_accuracy: bool
 
     def targets(self, y: NDArray[Any], outputs: int) -> NDArray[Any]:
-        """Targets as the loss takes them."""
+        """Targets as the loss takes them.
+
+        Raises:
+            NoCounterpartError: Classes are compared with several numbers.
+        """
         if self.kind == "classes":
             return y.astype(np.int64)
+        if y.size != len(y) * outputs:
+            raise NoCounterpartError(
+                "classes as targets of another loss than cross-entropy have no counterpart here"
+            )
         return y.astype(np.float32).reshape(len(y), outputs)
 
     def correct(self, outputs: Any, targets: Any) -> Any:
@@ -76,13 +84,17 @@ def make_program(network: Network, arrays: Mapping[str, NDArray[Any]]) -> Progra
         if wanted != layout:
             parts.append(_turn(torch, len(layer.input_shape), wanted))
             layout = wanted
-        parts += _translate(torch, layer, own, keep_activation=not (is_last and takes_logits))
+        made, activation = _translate(torch, layer, own)
+        parts.append(made)
+        if activation == "softmax" and layout == "channels_first":
+            raise NoCounterpartError(f"{layer.kind} with the activation softmax has no counterpart here")
+        if activation != "linear" and not (is_last and takes_logits):
+            parts.append(_activation(torch, activation))
         if len(layer.output_shape) < 2:
             layout = "channels_last"
-    if layout == "channels_first":
-        parts.append(_turn(torch, len(network.layers[-1].output_shape), "channels_last"))
     module = torch.nn.Sequential(*parts)
-    return Program(module, loss, _optimizer(torch, network), kind, "accuracy" in network.metrics)
+    with_accuracy = "accuracy" in network.metrics and kind != "numbers"
+    return Program(module, loss, _optimizer(torch, network), kind, with_accuracy)
 
 
 def _layout(layer: LayerFacts, current: Layout) -> Layout:
@@ -107,10 +119,8 @@ def _function(torch: Any, call: Callable[[Any], Any]) -> Any:
     return Function()
 
 
-def _translate(
-    torch: Any, layer: LayerFacts, weights: Sequence[NDArray[Any]], *, keep_activation: bool
-) -> list[Any]:
-    """A layer as modules, the last one its activation."""
+def _translate(torch: Any, layer: LayerFacts, weights: Sequence[NDArray[Any]]) -> tuple[Any, Any]:
+    """A layer as a module without its activation, and the activation."""
     make = LAYERS.get(layer.kind)
     if make is None:
         raise NoCounterpartError(f"the layer {layer.kind} has no counterpart here")
@@ -130,7 +140,7 @@ def _translate(
         is_unimportant = name in UNIMPORTANT or name.endswith("initializer") or name in used
         if not is_unimportant and value not in NOTHING:
             raise NoCounterpartError(f"{layer.kind} with {name}={value} has no counterpart here")
-    return [made] if activation == "linear" or not keep_activation else [made, _activation(torch, activation)]
+    return made, activation
 
 
 def _activation(torch: Any, name: Any) -> Any:
@@ -290,6 +300,8 @@ def _loss(torch: Any, network: Network) -> tuple[Any, bool, Callable[[Any, Any],
     name, arguments = fold(network.loss), dict(network.loss_arguments)
     from_logits = bool(arguments.pop("from_logits", False))
     last = network.layers[-1].config.get("activation") if network.layers else None
+    if len(network.layers[-1].output_shape) != 1:
+        raise NoCounterpartError("outputs that are no row of numbers have no counterpart here")
     if arguments:
         raise NoCounterpartError(
             f"the loss {network.loss} with {', '.join(arguments)} has no counterpart here"

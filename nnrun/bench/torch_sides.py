@@ -16,6 +16,7 @@ from nnrun.bench.description import Network, NoCounterpartError
 from nnrun.bench.torch_network import Program, make_program
 from nnrun.bench.work import Turn, Work
 from nnrun.machine.speed import peak_memory
+from nnrun.spec.names import shorten
 
 
 def missing_package(program: str) -> str | None:
@@ -75,6 +76,9 @@ class TorchWorker:
             self._try(program)
         except NoCounterpartError as error:
             return {"absent": str(error)}
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            # The other sides go on: what PyTorch says of a network that it should have known is all there is.
+            return {"absent": f"{type(error).__name__}: {shorten(str(error), 200)}"}
         return {"versions": package_versions(self._program)}
 
     def _try(self, program: Program) -> None:
