@@ -14,6 +14,9 @@ from nnrun.errors import RunError
 
 MOST_JSON_BYTES = 16 << 20
 
+MOST_LINE_BYTES = 1 << 20
+"""Of a line that is added to a file; a longer one is none of nnrun's."""
+
 
 def is_own_file(path: Path) -> bool:
     """Whether an ordinary file is there: no link, no pipe, no device."""
@@ -67,7 +70,7 @@ def whole_lines(path: Path, most: int) -> Iterator[bytes]:
     cut. Whatever follows zeros was not synced either. JSON has no zeros.
     """
     with open_own(path, most) as file:
-        for line in file:
+        while line := file.readline(MOST_LINE_BYTES):
             if b"\0" in line or not line.endswith(b"\n"):
                 return
             yield line[:-1]
