@@ -193,7 +193,7 @@ class Training:
         matrices = index_matrix(order, plan.batch_size, least=self.engine.replicas.count)
         total = sum(len(matrix) for matrix in matrices)
         begin, done = position.step, 0
-        for matrix in matrices:
+        for matrix in filter(len, matrices):  # without a last step of another size, where there is none
             table = self.train.table(matrix)
             first = min(max(begin - done, 0), len(matrix))
             done += first
