@@ -138,6 +138,8 @@ ARRAYS = {"0/0": np.zeros((4, 3), "float32"), "0/1": np.zeros(3, "float32")}
         ),
         (network(dense(kernel_regularizer={"L2": 0.1})), "Dense with kernel_regularizer"),
         (network(dense(trainable=False)), "the layer Dense does not learn"),
+        (network(dense(mask_zero=True)), "Dense with mask_zero=True"),
+        (network(dense(), use_ema=True), "the optimizer SGD with use_ema"),
         (
             network(dense(activation="mish")),
             "the loss sparse_categorical_crossentropy after the activation mish",

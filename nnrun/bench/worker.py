@@ -63,7 +63,10 @@ class Worker:
             network = describe(prepared)
         except NoCounterpartError as error:
             return {"absent": str(error)}
-        np.savez(path, **arrays_of(prepared))  # type: ignore[arg-type]
+        try:
+            np.savez(path, **arrays_of(prepared))  # type: ignore[arg-type]
+        except OSError as error:
+            return {"absent": f"its examples cannot be written for it: {error.strerror or error}"}
         return {"network": network.facts(), "device": prepared.spec.runtime.device}
 
     def facts(self) -> dict[str, Any]:
