@@ -59,7 +59,6 @@ class Engine:
         self._evaluations: dict[int, tuple[Feed, Steps]] = {}
         self._look: Callable[[], Any] | None = None
         self._reset: Callable[[], Any] | None = None
-        self._begun: Any = None  # what the last steps give when they are done
 
     def build(self, feed: Feed, batch_size: int) -> None:
         """Make the variables of the optimizer, the loss and the metrics, from the shapes of a first batch.
@@ -204,8 +203,7 @@ class Engine:
 
     def wait(self) -> None:
         """Return when all the steps that were begun are done."""
-        if self._begun is not None:
-            self._begun.numpy()
+        self._model.optimizer.iterations.numpy()
 
     def metrics(self) -> dict[str, float]:
         """Loss and metrics as they stand."""
@@ -244,7 +242,7 @@ class Engine:
                 traced.append(
                     run.get_concrete_function()
                 )  # to be called without the search for the right one
-            self._begun = traced[0](tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
+            traced[0](tf.convert_to_tensor(order), tf.constant(first), tf.constant(count))
 
         return feed.supply(steps)
 
@@ -260,13 +258,12 @@ class Engine:
                 replicas.run(lambda rows: step_on_batch(feed.batch(rows)), order[i], size, model)
                 return i + 1
 
-            return tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)[0]
+            return tf.while_loop(lambda i: i < first + count, step, [first], parallel_iterations=1)
 
         size = 0  # of the whole step: a feed sees this process's columns alone
 
         def run_mine(columns: Any, first: int, count: int) -> None:
-            order = tf.convert_to_tensor(columns)
-            self._begun = run(order, tf.constant(first), tf.constant(count), tf.constant(size))
+            run(tf.convert_to_tensor(columns), tf.constant(first), tf.constant(count), tf.constant(size))
 
         supplied = feed.supply(run_mine)
 
