@@ -122,21 +122,21 @@ class Feed:
     Args:
         x: A tensor of shape (n, size), in the small dtype that the data has, or a dict of them by input name. Each
             example is one row: XLA copies along the last axis, and the 28 bytes of a line of a picture one by one.
+        shapes: Of one example, a ``tf.TensorShape``, or a dict of them by input name.
         labels: For each form of the targets but ``inputs`` a tensor of shape (n,) or (n, k).
         targets: The form in which each of the model's outputs takes its targets.
         count: n.
         divisor: A variable by which the compiled step divides ``x``; None where nothing is scaled.
         weights: What each example counts, a tensor of shape (n,); None where all count the same.
-        shapes: Of one example, a ``tf.TensorShape``, or a dict of them by input name.
     """
 
     x: Any
+    shapes: Any
     labels: dict[str, Any]
     targets: tuple[str, ...]
     count: int
     divisor: Any = None
     weights: Any = None
-    shapes: Any = None
 
     def gather(self, rows: Any) -> Any:
         """The examples of the rows (int32 of shape (batch,)), as they are stored; inside a compiled step."""
@@ -222,7 +222,7 @@ def make_feed(
     scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
     weights = None if examples.weights is None else tf.constant(examples.weights, tf.float32)
     tensors = {form: tf.constant(labels[form]) for form in sorted(labels)}
-    return Feed(x, tensors, forms, len(examples), scale, weights, shapes)
+    return Feed(x, shapes, tensors, forms, len(examples), scale, weights)
 
 
 def in_rows(x: NDArray[Any]) -> NDArray[Any]:

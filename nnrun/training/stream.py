@@ -222,7 +222,7 @@ def make_empty(inputs: Mapping[str, InputFacts], *, divisor: float | None) -> St
     x = tf.nest.map_structure(lambda one: _variable((math.prod(one.shape),), one.dtype), facts)
     shapes = tf.nest.map_structure(lambda one: tf.TensorShape(one.shape), facts)
     scale = None if divisor is None else tf.Variable(divisor, dtype=tf.float32, trainable=False)
-    return StreamedFeed(x, {}, (), 0, scale, shapes=shapes)
+    return StreamedFeed(x, shapes, {}, (), 0, scale)
 
 
 def _variable(shape: tuple[int, ...], dtype: Any) -> Any:
