@@ -22,8 +22,10 @@ from nnrun.spec.names import did_you_mean, shorten
 MOST_LISTED = 8
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 CHUNK_BYTES = 4 << 20
-NUMBERS = "biufc"
 """So much is converted at a time: the memory in between stays small."""
+
+NUMBERS = "biufc"
+"""Kinds of dtypes whose bytes are read as they are."""
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, KeyError, NotImplementedError)
 """What zipfile, zlib and NumPy raise on bytes that make no sense."""

@@ -32,9 +32,7 @@ from nnrun.errors import NnrunError
 from nnrun.store.run import Run
 from nnrun.store.runs import create_run, find_run, list_runs
 
-SECONDS = (
-    2.0  # of the processor; the slowest needs 0.7 alone, and twice as much where other tests share its core
-)
+SECONDS = 1.0
 MEMORY_BYTES = 1500 << 20
 LEAST = 1000
 
